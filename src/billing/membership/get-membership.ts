@@ -1,0 +1,15 @@
+/** GetMembership: what a user is to the business now. */
+import type { UserId } from "../id.ts";
+import { userNotFound } from "../quota/check-quota.ts";
+import type { MembershipReader } from "./books.ts";
+import type { Membership } from "./membership.ts";
+
+/** Refused as USER_NOT_FOUND. */
+export async function getMembership(
+  reader: Pick<MembershipReader, "findMembership">,
+  userId: UserId,
+): Promise<Membership> {
+  const membership = await reader.findMembership(userId);
+  if (membership === undefined) throw userNotFound(userId);
+  return membership;
+}
