@@ -75,7 +75,13 @@ const BINLOG_CACHE_BYTES = 2 * 1024 * 1024;
 
 const PECULIARITIES: Record<DatabaseFlavour, readonly string[]> = {
   // A second protocol on a second port, and a folder for files: neither is used.
-  mysql: ["--mysqlx=OFF", "--secure-file-priv=NULL", "--innodb-redo-log-capacity=256M"],
+  mysql: [
+    "--mysqlx=OFF",
+    "--secure-file-priv=NULL",
+    "--innodb-redo-log-capacity=256M",
+    // On few cores the writers' own threads cost a tenth of all CPU in switching to and fro.
+    "--innodb-log-writer-threads=OFF",
+  ],
   // MySQL knows no other format any more.
   mariadb: ["--binlog-format=ROW", "--innodb-log-file-size=256M"],
 };

@@ -27,7 +27,7 @@ export interface RefundQuotaAnswer {
   /** Every reservation that was named, oldest first; at least one. */
   readonly reservations: readonly Reservation[];
   readonly balance: Balance;
-  /** True when all of it had come back before this call. */
+  /** True when nothing was left that could come back: all that ever will had done so before. */
   readonly alreadyRefunded: boolean;
 }
 
@@ -63,7 +63,7 @@ export const refundQuota: UseCase<RefundQuota, RefundQuotaAnswer> = {
 };
 
 /** @throws Refusal SUBJECTIVE_REFUND_FORBIDDEN */
-function lawfulReason({ reason }: RefundQuota): RefundReason {
+export function lawfulReason({ reason }: Pick<RefundQuota, "reason">): RefundReason {
   if (reason !== "SUBJECTIVE") return reason;
   const message = "quota goes back for faults of the system, never for an opinion of the result";
   throw new Refusal("SUBJECTIVE_REFUND_FORBIDDEN", message, {});
@@ -88,13 +88,17 @@ function refundAll(
 ): Decision<RefundQuotaAnswer> {
   const outcomes = named.map((reservation) => refundOne(desk, reservation, input));
   const changed = outcomes.filter((outcome) => outcome.entries.length > 0);
-  const alreadyRefunded = named.every(({ state }) => state === "REFUNDED");
-  if (changed.length === 0 && !alreadyRefunded) {
-    const { reservationId } = named.find(({ state }) => state !== "REFUNDED")!;
+  // What came back before has the same outcome again, even beside what can't come back any more.
+  if (named.every((reservation) => isOver(desk, reservation))) {
+    const { reservationId } = named[0]!;
     const message = "the time in which a fault of the system brings quota back has passed";
     throw new Refusal("REFUND_NOT_ELIGIBLE", message, { reservationId });
   }
-  const entries = changed.flatMap((outcome) => outcome.entries);
+  const alreadyRefunded = changed.length === 0;
+  // A further refund moves nothing, and its key is kept in the log like any other.
+  const entries = alreadyRefunded
+    ? entriesFor("REFUND", named[0]!.reservationId, [], STANDING, "had come back before")
+    : changed.flatMap((outcome) => outcome.entries);
   return {
     effects: { ...NO_EFFECTS, entries, changes: changed.map(({ after }) => after) },
     answer: () => ({
@@ -105,10 +109,11 @@ function refundAll(
   };
 }
 
+const STANDING = { available: 0n, held: 0n } as const;
+
 /** What a refund makes of one reservation; without entries it leaves it as it is. */
 function refundOne(desk: Desk, before: Reservation, input: LawfulRefund) {
-  const over = before.state === "COMMITTED" && !isRefundable(desk, before);
-  if (over || before.state === "REFUNDED") return { after: before, entries: [] };
+  if (isOver(desk, before) || before.state === "REFUNDED") return { after: before, entries: [] };
   const why = input.failedStep === "" ? input.reason : `${input.reason} at ${input.failedStep}`;
   const { moves, held } = whatComesBack(before);
   const signs = { available: 1n, held } as const;
@@ -123,8 +128,10 @@ function whatComesBack(before: Reservation): { moves: readonly Allocation[]; hel
   return { moves: headOf(before.allocations, before.committedAmount), held: 0n };
 }
 
-function isRefundable(desk: Desk, { commitTimeMs, eligibleForRefund }: Reservation): boolean {
-  return eligibleForRefund && desk.nowMs < commitTimeMs! + desk.refundWindowMs;
+/** True when it was spent, and the time has passed in which a fault of the system brings it back. */
+function isOver(desk: Desk, { state, commitTimeMs, eligibleForRefund }: Reservation): boolean {
+  if (state !== "COMMITTED") return false;
+  return !eligibleForRefund || desk.nowMs >= commitTimeMs! + desk.refundWindowMs;
 }
 
 function refunded(desk: Desk, before: Reservation, input: LawfulRefund): Reservation {

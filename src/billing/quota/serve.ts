@@ -75,8 +75,8 @@ export class BatchWrites {
   readonly changedLots = new Map<GrantId, Lot>();
   readonly newReservations = new Map<ReservationId, Reservation>();
   readonly changedReservations = new Map<ReservationId, Reservation>();
-  readonly operations: NewOperation[] = [];
-  readonly logs: { readonly operationId: OperationId; readonly rows: readonly LogRow[] }[] = [];
+  /** What happened, each with its movements of quota. */
+  readonly operations: { readonly operation: NewOperation; readonly rows: readonly LogRow[] }[] = [];
 }
 
 export function operationKey(method: string, idempotencyKey: string): string {
@@ -146,9 +146,10 @@ function decide(facts: BatchFacts, ticket: Ticket, writes: BatchWrites): Outcome
 
 /** @throws Refusal USER_NOT_FOUND, or RESERVATION_NOT_FOUND when only an unknown reservation was named */
 function accountOf(facts: BatchFacts, { useCase, command, userId }: Ticket): Account {
+  const { reservationId, createsUser = false } = useCase.needs(command.input);
   const account = userId === undefined ? undefined : facts.accounts.get(userId);
-  if (account !== undefined) return account;
-  const { reservationId } = useCase.needs(command.input);
+  // A row that was only made to be locked is nobody yet, but for the command that registers.
+  if (account !== undefined && (createsUser || account.user.state !== "NEW")) return account;
   if (reservationId !== undefined) throw reservationNotFound(reservationId);
   throw userNotFound(userId!);
 }
@@ -215,8 +216,7 @@ function note(
   rows: readonly LogRow[],
   writes: BatchWrites,
 ): void {
-  writes.operations.push(operation);
-  if (rows.length > 0) writes.logs.push({ operationId: operation.operationId, rows });
+  writes.operations.push({ operation, rows });
   if (rows.length > 0) writes.balances.add(account.user.userId);
   if (effects.user) writes.profiles.add(account.user.userId);
   for (const hold of effects.holds) writes.newReservations.set(hold.reservationId, hold);

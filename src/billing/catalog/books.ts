@@ -1,0 +1,59 @@
+/** The ports to the stored catalogue. The store implements them. */
+import type { ApprovalId, FeatureId } from "../id.ts";
+import type { Command } from "../quota/desk.ts";
+import type { Page } from "../quota/reader.ts";
+import type { Served } from "../quota/teller.ts";
+import type { Approval, ApprovalKind, ApprovalState } from "./approval.ts";
+import type { CatalogUseCase } from "./desk.ts";
+import type { Feature, FeatureState } from "./feature.ts";
+import type { Plan } from "./plan.ts";
+
+/** The one door through which the catalogue changes. */
+export interface CatalogBooks {
+  /**
+   * Serves one command in one transaction: its effect, its key and its audit trail, or nothing.
+   * @param signal gives the command up as long as it isn't decided
+   * @throws Refusal from the use case; IDEMPOTENCY_KEY_REUSED; ACCOUNT_BUSY; OVERLOADED;
+   *   DATABASE_UNAVAILABLE
+   */
+  serve<Input, Answer>(
+    useCase: CatalogUseCase<Input, Answer>,
+    command: Command<Input>,
+    signal?: AbortSignal,
+  ): Promise<Served<Answer>>;
+}
+
+/** What can be read of the catalogue: as it is committed, and nothing locked. */
+export interface CatalogReader {
+  /**
+   * One version of a feature; with version 0 the one in force.
+   * @returns "unpublished" when the feature is known and none of its versions is in force
+   */
+  findFeature(featureId: FeatureId, version: number): Promise<Feature | "unpublished" | undefined>;
+  /** By feature id and version. */
+  listFeatures(filter: FeatureFilter, page: Page<FeatureKey>): Promise<Feature[]>;
+  findApproval(approvalId: ApprovalId): Promise<Approval | undefined>;
+  /** Newest first. */
+  listApprovals(
+    filter: ApprovalFilter,
+    page: Page<{ readonly approvalId: ApprovalId }>,
+  ): Promise<Approval[]>;
+  /** All plans, cheapest first. */
+  listPlans(): Promise<Plan[]>;
+}
+
+export interface FeatureFilter {
+  readonly featureId: FeatureId | null;
+  /** Null: in every state. */
+  readonly state: FeatureState | null;
+}
+
+export interface FeatureKey {
+  readonly featureId: FeatureId;
+  readonly version: number;
+}
+
+export interface ApprovalFilter {
+  readonly state: ApprovalState | null;
+  readonly kind: ApprovalKind | null;
+}

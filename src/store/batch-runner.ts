@@ -1,0 +1,128 @@
+/**
+ * Runs a batch until every ticket has its result. A deadlock or a lost connection runs the batch again;
+ * a batch that fails twice for another cause is cut in half until the culprit stands alone, so one
+ * bad command never takes others down with it.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { EntityManager, MikroORM } from "@mikro-orm/mysql";
+import { Refusal } from "../billing/refusal.ts";
+import type { Ticket } from "../billing/quota/serve.ts";
+import { classify, type FaultKind } from "./mysql-error.ts";
+import { serveBatch, type BatchContext, type LockWay } from "./quota-batch.ts";
+import type { BatchResult, ServeTickets } from "./teller.ts";
+
+/** How often a batch runs again on locks before its callers are told to come back. */
+const LOCK_ATTEMPTS_MAX = 6;
+/** How often a batch runs again on a lost connection; with the pauses below about three seconds. */
+const CONNECTION_ATTEMPTS_MAX = 6;
+/** The longest first pause before another attempt; it doubles with each. */
+const PAUSE_MS = 25;
+const PAUSE_MAX_MS = 1_000;
+/** When a caller should come back after a fault that time mends. */
+const BUSY_RETRY_MS = 100;
+const DOWN_RETRY_MS = 1_000;
+/** What runs again at once: another server may have used the same key at the same moment. */
+const ATTEMPTS_BEFORE_BISECTION = 2;
+
+export interface BatchObserver {
+  /** A batch was committed: its size, and how long the whole of it took. */
+  served(lane: number, size: number, tookMs: number): void;
+  /** A batch runs again. */
+  retried(kind: FaultKind): void;
+  /** A ticket failed for a fault that isn't its caller's. */
+  failed(method: string, kind: FaultKind, fault: unknown): void;
+}
+
+/** The second layer: turns floods away and takes the users' locks across servers. */
+export interface SecondLayer {
+  /**
+   * Runs `work` while the users are locked across servers as far as Redis allows. It never fails and
+   * never decides: rows are locked by the database in any case.
+   * @returns the tickets that `gate` turned away, refused; for the others what `work` returned
+   */
+  around(
+    tickets: readonly Ticket[],
+    work: (admitted: readonly Ticket[]) => Promise<readonly BatchResult[]>,
+  ): Promise<readonly BatchResult[]>;
+}
+
+export function createBatchRunner(
+  orm: MikroORM,
+  context: BatchContext,
+  secondLayer: SecondLayer,
+  observer: BatchObserver,
+): ServeTickets {
+  const transact = (tickets: readonly Ticket[], way: LockWay) =>
+    orm.em
+      .fork({ clear: true, useContext: false })
+      .transactional((em) => serveBatch(em as EntityManager, context, tickets, way));
+
+  const settle = async (
+    tickets: readonly Ticket[],
+    way: LockWay,
+    lane: number,
+  ): Promise<readonly BatchResult[]> => {
+    for (let attempt = 1; ; attempt++) {
+      const startedMs = performance.now();
+      try {
+        const outcomes = await transact(tickets, way);
+        observer.served(lane, tickets.length, performance.now() - startedMs);
+        return outcomes;
+      } catch (fault) {
+        const kind = classify(fault);
+        if (attempt < attemptsFor(kind)) {
+          observer.retried(kind);
+          await sleep(pauseMs(kind, attempt));
+        } else if (tickets.length > 1 && isOneCommandsFault(kind)) {
+          const middle = tickets.length >>> 1;
+          return [
+            ...(await settle(tickets.slice(0, middle), way, lane)),
+            ...(await settle(tickets.slice(middle), way, lane)),
+          ];
+        } else {
+          for (const { useCase } of tickets) observer.failed(useCase.method, kind, fault);
+          return tickets.map(() => ({ fault: faultFor(kind, fault) }));
+        }
+      }
+    }
+  };
+
+  return (tickets, way, lane) =>
+    secondLayer.around(tickets, (admitted) => settle(admitted, way, lane));
+}
+
+/** Without Redis every answer is still right: the rows are locked by the database. */
+export const NO_SECOND_LAYER: SecondLayer = {
+  around: (tickets, work) => work(tickets),
+};
+
+function attemptsFor(kind: FaultKind): number {
+  if (kind === "deadlock" || kind === "lock-wait") return LOCK_ATTEMPTS_MAX;
+  if (kind === "connection-lost" || kind === "queue-full") return CONNECTION_ATTEMPTS_MAX;
+  return ATTEMPTS_BEFORE_BISECTION;
+}
+
+/** True when the others of a batch may well succeed without the one that fails. */
+function isOneCommandsFault(kind: FaultKind): boolean {
+  return kind !== "connection-lost" && kind !== "queue-full";
+}
+
+function pauseMs(kind: FaultKind, attempt: number): number {
+  const isTimeOnly = kind === "duplicate-key" || kind === "check" || kind === "other";
+  if (isTimeOnly) return 0;
+  return Math.random() * Math.min(PAUSE_MS * 2 ** attempt, PAUSE_MAX_MS);
+}
+
+/** What the caller hears. A bug stays what it is: the wire makes INTERNAL of it and logs the cause. */
+function faultFor(kind: FaultKind, fault: unknown): unknown {
+  if (kind === "deadlock" || kind === "lock-wait") {
+    const more = { retryAfterMs: BUSY_RETRY_MS };
+    return new Refusal("ACCOUNT_BUSY", "the user's row stayed locked", {}, more);
+  }
+  if (kind === "connection-lost" || kind === "queue-full") {
+    const more = { retryAfterMs: DOWN_RETRY_MS };
+    const message = "the database can't be reached; the same key will tell the outcome";
+    return new Refusal("DATABASE_UNAVAILABLE", message, {}, more);
+  }
+  return fault;
+}

@@ -1,0 +1,128 @@
+/** The one way to the database: a pool of connections whose sessions all have the same rules. */
+import { Migrator } from "@mikro-orm/migrations";
+import { defineConfig, MikroORM, type Options } from "@mikro-orm/mysql";
+import { format } from "mysql2";
+import { TABLES } from "./tables.ts";
+
+export interface OrmOptions {
+  /** `mysql://user:password@host:port/schema`; MySQL 8.4, MariaDB 10.11, or later. */
+  readonly url: string;
+  /** Connections at most, from 1. */
+  readonly poolMax: number;
+  /** Callers that may wait for a connection; a further one fails at once with `queue-full`. */
+  readonly queueLimit?: number;
+  /** What a connection gets to be made, in milliseconds. */
+  readonly connectTimeoutMs?: number;
+  /** True keeps connections that nobody uses; by default they are closed after a while. */
+  readonly keepsIdle?: boolean;
+  readonly migrations?: NonNullable<NonNullable<Options["migrations"]>["migrationsList"]>;
+  /** Prepares each new connection further; when it throws, the connection is closed unused. */
+  readonly prepare?: (query: SessionQuery) => Promise<void>;
+  /** Hears what the library has to say; by default the standard error output does. */
+  readonly warn?: (message: string) => void;
+}
+
+/** Runs a statement on the connection that is being prepared. */
+export type SessionQuery = (sql: string) => Promise<readonly Record<string, unknown>[]>;
+
+/** Each waiter holds a request open; more than this means that the database can't keep up. */
+const QUEUE_LIMIT_DEFAULT = 200;
+/** On a local network a connection takes milliseconds; callers wait a few seconds at most. */
+const CONNECT_TIMEOUT_MS = 2_000;
+/** Idle connections above none are closed after this time, so that a burst doesn't keep them. */
+const IDLE_TIMEOUT_MS = 60_000;
+/** Shorter than a caller's deadline, and longer than any transaction of ours holds a row. */
+const LOCK_WAIT_SECONDS = 4;
+
+/**
+ * Any fault in a value fails the statement: nothing is rounded, cut or zeroed quietly. It's also
+ * what makes escaping right: with NO_BACKSLASH_ESCAPES or ANSI_QUOTES quotes mean something else.
+ */
+export const SESSION_SQL_MODE = [
+  "ONLY_FULL_GROUP_BY",
+  "STRICT_TRANS_TABLES",
+  "STRICT_ALL_TABLES",
+  "NO_ZERO_IN_DATE",
+  "NO_ZERO_DATE",
+  "ERROR_FOR_DIVISION_BY_ZERO",
+  "NO_ENGINE_SUBSTITUTION",
+].join(",");
+
+/** What every session is told once, so that no transaction has to. */
+const SESSION_SQL = [
+  "set names utf8mb4 collate utf8mb4_bin",
+  // Locks are taken first and rows read after them: what is read must be what is committed now.
+  "set session transaction isolation level read committed",
+  `set session innodb_lock_wait_timeout = ${LOCK_WAIT_SECONDS}, time_zone = '+00:00',
+     sql_mode = '${SESSION_SQL_MODE}', autocommit = 1`,
+];
+
+/** A pool on the database. Nothing is connected before the first statement. */
+export function openOrm(options: OrmOptions): Promise<MikroORM> {
+  const warn = options.warn ?? ((message: string) => console.error(message));
+  return MikroORM.init(
+    defineConfig({
+      clientUrl: options.url,
+      entities: TABLES,
+      extensions: [Migrator],
+      charset: "utf8mb4",
+      collate: "utf8mb4_bin",
+      timezone: "Z",
+      allowGlobalContext: false,
+      // The account of a server need not be allowed to make databases.
+      ensureDatabase: false,
+      pool: {
+        max: options.poolMax,
+        ...(options.keepsIdle ? {} : { idleTimeoutMillis: IDLE_TIMEOUT_MS }),
+      },
+      driverOptions: {
+        connectTimeout: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+        queueLimit: options.queueLimit ?? QUEUE_LIMIT_DEFAULT,
+        // Bulk statements bear their values already: they need not be searched for marks.
+        queryFormat: (sql: string, values: Parameters<typeof format>[1]) =>
+          Array.isArray(values) && values.length === 0 ? sql : format(sql, values),
+      },
+      onCreateConnection: async (connection) => {
+        await prepareSession(connection as Session, options.prepare);
+      },
+      migrations: {
+        migrationsList: options.migrations ?? [],
+        // DDL of MySQL commits by itself: a transaction around it would only pretend.
+        transactional: false,
+        allOrNothing: false,
+        // What is read back from MariaDB is worded in another way than what was written.
+        snapshot: false,
+        disableForeignKeys: false,
+      },
+      logger: warn,
+      colors: false,
+    }),
+  );
+}
+
+/** Closes the pool; what still runs on its connections fails. */
+export async function closeOrm(orm: MikroORM): Promise<void> {
+  await orm.close(true);
+}
+
+/** The part that we use of the connection which MikroORM's query layer hands out. */
+interface Session {
+  executeQuery(query: {
+    readonly sql: string;
+    readonly parameters: readonly [];
+  }): Promise<{ readonly rows: readonly Record<string, unknown>[] }>;
+  killSession(control: () => Promise<void>): Promise<void>;
+}
+
+async function prepareSession(session: Session, more: OrmOptions["prepare"]): Promise<void> {
+  const query: SessionQuery = async (sql) =>
+    (await session.executeQuery({ sql, parameters: [] })).rows;
+  try {
+    for (const sql of SESSION_SQL) await query(sql);
+    await more?.(query);
+  } catch (error) {
+    // A session without its rules must not be used, and nobody else gives its place back.
+    await session.killSession(() => Promise.resolve());
+    throw error;
+  }
+}
