@@ -12,7 +12,7 @@ const LOCK_WAIT_SECONDS = 5;
 /** A binlog file this large is closed; only closed files can be dropped. */
 const BINLOG_FILE_BYTES = 64 * 1024 * 1024;
 
-/** How long closed binlogs stay: a day of point-in-time recovery, then the disk gets its space back. */
+/** How long closed binlogs stay: a day of point-in-time recovery, then the disk is free again. */
 const BINLOG_EXPIRE_SECONDS = 86_400;
 
 /** Any fault in a value fails the statement: money is never rounded, cut or zeroed quietly. */
@@ -54,7 +54,7 @@ export function databaseSettings(server: SettingsOf): string[] {
     "--server-id=1",
     `--max-binlog-size=${BINLOG_FILE_BYTES}`,
     `--binlog-expire-logs-seconds=${BINLOG_EXPIRE_SECONDS}`,
-    // A batch's events are a few hundred KB: in the default cache they'd go through a temporary file.
+    // A batch's events are a few hundred KB: the default cache would spill them to a file.
     `--binlog-cache-size=${BINLOG_CACHE_BYTES}`,
     // An update logs its key and what changed; whole rows would be most of the binlog.
     "--binlog-row-image=MINIMAL",
@@ -114,7 +114,7 @@ export function accountsSql(flavour: DatabaseFlavour, user: string, password: st
 /** A Unix socket's path has 107 characters at most; longer ones are refused by the server. */
 const SOCKET_PATH_LENGTH_MAX = 100;
 
-/** Where the server's Unix socket stands: in the data directory, or in `shortDir` if that's too deep. */
+/** Where the Unix socket stands: in the data directory, or in `shortDir` if that is too deep. */
 export function socketPathFor(dataDir: string, shortDir: () => string): string {
   const path = join(dataDir, "server.sock");
   return path.length <= SOCKET_PATH_LENGTH_MAX ? path : join(shortDir(), "server.sock");

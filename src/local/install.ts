@@ -40,7 +40,7 @@ export async function ensureDatabaseServer(
   else throw new Error(`no ${flavour ?? "database"} server in PATH: ${advice(MARIADB_PACKAGES)}`);
   const installed = await findDatabaseServer(flavour);
   if (installed !== null) return installed;
-  throw new Error(`the database server of this system is too old: ${supportedVersions()} is needed`);
+  throw new Error(`this system's database server is too old: ${supportedVersions()} is needed`);
 }
 
 /**
@@ -66,9 +66,9 @@ function advice(packages: readonly string[]): string {
 }
 
 /**
- * Makes the MySQL tree in `directory` unless it is there: downloads Debian's packages from the mirror
- * that this machine uses, checks their signatures, unpacks them. No service, no chroot, nothing
- * outside `directory`, except the package debootstrap where it is missing.
+ * Makes the MySQL tree in `directory` unless it is there: downloads Debian's packages from the
+ * mirror that this machine uses, checks their signatures, unpacks them. No service, no chroot,
+ * nothing outside `directory`, except the package debootstrap where it is missing.
  * @throws Error that says what to install.
  */
 export async function installMysqlTree(directory: string): Promise<void> {
@@ -127,5 +127,6 @@ async function unpackMysql(debootstrap: string, directory: string): Promise<void
 async function unpack(archive: string, directory: string): Promise<void> {
   const excluded = UNUSED_PATHS.map((path) => `--exclude=${path}`);
   const script = 'dpkg-deb --fsys-tarfile "$1" | tar -x --no-same-owner -C "$2" "${@:3}" ./usr';
-  await runQuietly("bash", ["-o", "pipefail", "-c", script, "bash", archive, directory, ...excluded]);
+  const shell = ["-o", "pipefail", "-c", script, "bash"];
+  await runQuietly("bash", [...shell, archive, directory, ...excluded]);
 }

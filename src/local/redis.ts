@@ -10,7 +10,7 @@ import { logTail, startProcess, untilReady } from "./server-process.ts";
 import type { ServerProcess } from "./server-process.ts";
 
 export interface LocalRedisOptions {
-  /** The server's data; beside it stand `<dataDir>.password`, `<dataDir>.conf` and `<dataDir>.log`. */
+  /** The data; beside it stand `<dataDir>.password`, `<dataDir>.conf` and `<dataDir>.log`. */
   readonly dataDir: string;
   /** Default: a free port, another one at each start. */
   readonly port?: number | undefined;
@@ -96,7 +96,7 @@ function configuration(dataDir: string, port: number, password: string): string 
   ].join("\n")}\n`;
 }
 
-/** A server that still loads its data says -LOADING; a stranger on the port refuses the password. */
+/** A server that still loads its data says -LOADING; a stranger refuses the password. */
 async function answersPing(port: number, password: string): Promise<boolean> {
   const hello = `AUTH ${password}\r\nPING\r\n`;
   const lines = (received: Buffer) => received.toString("latin1").split("\r\n");

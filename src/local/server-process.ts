@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 /** A log is cut here: a server that looped once filled a disk with 70 GB of it. */
 const LOG_BYTES_MAX = 16 * 1024 * 1024;
 
-/** What a server gets to stop by itself before it is killed. InnoDB writes its dirty pages first. */
+/** What a server gets to stop before it is killed. InnoDB writes its dirty pages first. */
 const STOP_TIMEOUT_MS = 120_000;
 
 /** The same for a server whose parent was killed; nobody waits for it then. */

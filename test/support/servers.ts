@@ -37,7 +37,10 @@ export function sharedDatabase(flavour: DatabaseFlavour): Promise<LocalDatabase>
 
 /** The one Redis that all suites of a run share: use keys with an own prefix. */
 export function sharedRedis(): Promise<LocalRedis> {
-  return shared("redis", async () => startLocalRedis({ dataDir: join(await runDirectory(), "redis") }));
+  return shared("redis", async () => {
+    const dataDir = join(await runDirectory(), "redis");
+    return startLocalRedis({ dataDir });
+  });
 }
 
 /** A schema that nobody else uses. */
@@ -109,7 +112,7 @@ export async function stopServers(): Promise<void> {
 const PREFIX = "billing-guard-test-";
 let directory: Promise<string> | undefined;
 
-/** The folder of this run; its name carries the pid, so that the next run can tell it is left over. */
+/** The folder of this run; its name carries the pid, so that a later run can tell it is old. */
 function runDirectory(): Promise<string> {
   directory ??= makeRunDirectory();
   return directory;
