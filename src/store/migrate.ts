@@ -23,6 +23,7 @@ const TRIGGER_NEEDS_TRUST = 1419;
 export interface MigrateOptions {
   /** `mysql://user:password@host:port/schema`; the account may create tables and triggers. */
   readonly url: string;
+  /** Hears what the library has to say; by default the standard error output does. */
   readonly warn?: (message: string) => void;
 }
 
@@ -32,7 +33,8 @@ export interface MigrateOptions {
  * @returns the names of what was applied now, in order
  * @throws Error when a migration fails or another program holds the lock for too long
  */
-export async function migrate({ url, warn }: MigrateOptions): Promise<string[]> {
+export async function migrate(options: MigrateOptions): Promise<string[]> {
+  const { url, warn = (message: string) => console.error(message) } = options;
   // The lock lives and dies with its connection. All statements run on this one connection, and one
   // that replaces it takes the lock before anything else: without the lock nothing is changed.
   const orm = await openOrm({
@@ -41,7 +43,10 @@ export async function migrate({ url, warn }: MigrateOptions): Promise<string[]> 
     keepsIdle: true,
     prepare: takeLock,
     migrations: MIGRATIONS,
-    ...(warn && { warn }),
+    // What is applied is returned; the library would tell it a second time.
+    warn: (message) => {
+      if (!message.startsWith("[migrator]")) warn(message);
+    },
   });
   try {
     const applied = await orm.migrator.up();

@@ -108,7 +108,7 @@ function kindOf(error: unknown, causesLeft: number): FaultKind | undefined {
   // "localhost" is tried by IPv6 and by IPv4: node then throws both failures as one.
   const inner: unknown[] = [];
   if ("cause" in error) inner.push(error.cause);
-  if (error instanceof AggregateError) inner.push(...error.errors);
+  if ("errors" in error && Array.isArray(error.errors)) inner.push(...error.errors);
   for (const one of inner) {
     const kind = kindOf(one, causesLeft - 1);
     if (kind !== undefined) return kind;

@@ -29,7 +29,7 @@ export type SessionQuery = (sql: string) => Promise<readonly Record<string, unkn
 const QUEUE_LIMIT_DEFAULT = 200;
 /** On a local network a connection takes milliseconds; callers wait a few seconds at most. */
 const CONNECT_TIMEOUT_MS = 2_000;
-/** Idle connections above none are closed after this time, so that a burst doesn't keep them. */
+/** Shorter than proxies and firewalls keep a silent connection open. */
 const IDLE_TIMEOUT_MS = 60_000;
 /** Shorter than a caller's deadline, and longer than any transaction of ours holds a row. */
 const LOCK_WAIT_SECONDS = 4;
@@ -57,47 +57,55 @@ const SESSION_SQL = [
      sql_mode = '${SESSION_SQL_MODE}', autocommit = 1`,
 ];
 
-/** A pool on the database. Nothing is connected before the first statement. */
-export function openOrm(options: OrmOptions): Promise<MikroORM> {
+/** A pool on the database. No connection is made before the first statement. */
+export async function openOrm(options: OrmOptions): Promise<MikroORM> {
+  const orm = await MikroORM.init(configOf(options));
+  // Makes the pool. Left to the first statement, several at once would make several pools, of which
+  // all but one are lost with their connections.
+  await orm.connect();
+  return orm;
+}
+
+function configOf(options: OrmOptions): Options {
   const warn = options.warn ?? ((message: string) => console.error(message));
-  return MikroORM.init(
-    defineConfig({
-      clientUrl: options.url,
-      entities: TABLES,
-      extensions: [Migrator],
-      charset: "utf8mb4",
-      collate: "utf8mb4_bin",
-      timezone: "Z",
-      allowGlobalContext: false,
-      // The account of a server need not be allowed to make databases.
-      ensureDatabase: false,
-      pool: {
-        max: options.poolMax,
-        ...(options.keepsIdle ? {} : { idleTimeoutMillis: IDLE_TIMEOUT_MS }),
-      },
-      driverOptions: {
-        connectTimeout: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
-        queueLimit: options.queueLimit ?? QUEUE_LIMIT_DEFAULT,
-        // Bulk statements bear their values already: they need not be searched for marks.
-        queryFormat: (sql: string, values: Parameters<typeof format>[1]) =>
-          Array.isArray(values) && values.length === 0 ? sql : format(sql, values),
-      },
-      onCreateConnection: async (connection) => {
-        await prepareSession(connection as Session, options.prepare);
-      },
-      migrations: {
-        migrationsList: options.migrations ?? [],
-        // DDL of MySQL commits by itself: a transaction around it would only pretend.
-        transactional: false,
-        allOrNothing: false,
-        // What is read back from MariaDB is worded in another way than what was written.
-        snapshot: false,
-        disableForeignKeys: false,
-      },
-      logger: warn,
-      colors: false,
-    }),
-  );
+  return defineConfig({
+    clientUrl: options.url,
+    entities: TABLES,
+    extensions: [Migrator],
+    charset: "utf8mb4",
+    collate: "utf8mb4_bin",
+    timezone: "Z",
+    allowGlobalContext: false,
+    // The account of a server need not be allowed to make databases.
+    ensureDatabase: false,
+    pool: {
+      max: options.poolMax,
+      // The driver closes those above `min` within a second, and the others only when their time
+      // is over: with 0 it would close every connection that rests for a moment.
+      ...(!options.keepsIdle && { min: options.poolMax - 1, idleTimeoutMillis: IDLE_TIMEOUT_MS }),
+    },
+    driverOptions: {
+      connectTimeout: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+      queueLimit: options.queueLimit ?? QUEUE_LIMIT_DEFAULT,
+      // Bulk statements bear their values already: they need not be searched for marks.
+      queryFormat: (sql: string, values: Parameters<typeof format>[1]) =>
+        Array.isArray(values) && values.length === 0 ? sql : format(sql, values),
+    },
+    onCreateConnection: async (connection) => {
+      await prepareSession(connection as Session, options.prepare);
+    },
+    migrations: {
+      migrationsList: options.migrations ?? [],
+      // DDL of MySQL commits by itself: a transaction around it would only pretend.
+      transactional: false,
+      allOrNothing: false,
+      // What is read back from MariaDB is worded in another way than what was written.
+      snapshot: false,
+      disableForeignKeys: false,
+    },
+    logger: warn,
+    colors: false,
+  });
 }
 
 /** Closes the pool; what still runs on its connections fails. */

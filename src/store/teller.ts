@@ -161,6 +161,6 @@ async function answer(
     if (result === undefined) waiting.resolve(undefined);
     else if ("fault" in result) waiting.reject(result.fault);
     else if ("refusal" in result) waiting.reject(result.refusal);
-    else waiting.resolve(result as Served<unknown>);
+    else waiting.resolve(result);
   });
 }
