@@ -91,7 +91,16 @@ const PECULIARITIES: Record<DatabaseFlavour, readonly string[]> = {
  * it exists: it can't reach a data directory in somebody's home.
  */
 export function identity(dataDir: string): string[] {
-  return [`--datadir=${dataDir}`, ...(process.getuid?.() === 0 ? ["--user=root"] : [])];
+  const asRoot = process.getuid?.() === 0 ? ["--user=root"] : [];
+  return [`--datadir=${dataDir}`, `--tmpdir=${temporaryDirFor(dataDir)}`, ...asRoot];
+}
+
+/**
+ * Where a server keeps temporary tables: beside its data, and for itself alone. MariaDB removes all
+ * files of temporary tables that it finds there when it starts, other servers' too.
+ */
+export function temporaryDirFor(dataDir: string): string {
+  return `${dataDir}.tmp`;
 }
 
 /**

@@ -8,7 +8,13 @@ import { promisify } from "node:util";
 import { keptPassword, readIfThere, writeSecret } from "./credentials.ts";
 import { programsInPath } from "./database-server.ts";
 import type { DatabaseFlavour, DatabaseServer } from "./database-server.ts";
-import { accountsSql, databaseSettings, identity, socketPathFor } from "./database-settings.ts";
+import {
+  accountsSql,
+  databaseSettings,
+  identity,
+  socketPathFor,
+  temporaryDirFor,
+} from "./database-settings.ts";
 import { ensureDatabaseServer } from "./install.ts";
 import { firstWords, freePort, LOOPBACK } from "./port.ts";
 import { untilGone } from "./predecessor.ts";
@@ -22,7 +28,7 @@ export interface LocalDatabaseOptions {
   readonly flavour?: DatabaseFlavour | undefined;
   /**
    * The server's data; made at the first start and kept. Beside it stand `<dataDir>.password`,
-   * `<dataDir>.flavour` and `<dataDir>.log`.
+   * `<dataDir>.flavour`, `<dataDir>.tmp` and `<dataDir>.log`.
    */
   readonly dataDir: string;
   /** Default: a free port, another one at each start. */
@@ -73,6 +79,7 @@ export async function startLocalDatabase(options: LocalDatabaseOptions): Promise
   const pidFile = `${dataDir}.pid`;
   await untilGone(pidFile, dataDir);
   if (!(await hasData(dataDir))) await initialise(server, dataDir);
+  await mkdir(temporaryDirFor(dataDir), { recursive: true, mode: 0o700 });
 
   const shortDir = () => mkdtempSync(join(tmpdir(), "billing-guard-socket-"));
   const socketPath = socketPathFor(dataDir, shortDir);
@@ -131,11 +138,14 @@ async function initialise(server: DatabaseServer, dataDir: string): Promise<void
   const unfinished = `${dataDir}.new`;
   await rm(unfinished, { recursive: true, force: true });
   await mkdir(unfinished, { mode: 0o700 });
+  const temporary = temporaryDirFor(unfinished);
+  await mkdir(temporary, { recursive: true, mode: 0o700 });
   const [program = "", ...rest] = await initialiseCommand(server, unfinished);
   const run = { timeout: INITIALISE_TIMEOUT_MS, env: { PATH: process.env["PATH"], LC_ALL: "C" } };
   await promisify(execFile)(program, rest, run).catch((error: Error) => {
     throw new Error(`${server.flavour} can't make ${basename(dataDir)}: ${error.message}`);
   });
+  await rm(temporary, { recursive: true, force: true });
   await writeSecret(`${dataDir}.flavour`, `${server.flavour}\n`);
   await rename(unfinished, dataDir);
 }

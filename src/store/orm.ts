@@ -110,7 +110,10 @@ function configOf(options: OrmOptions): Options {
 
 /** Closes the pool; what still runs on its connections fails. */
 export async function closeOrm(orm: MikroORM): Promise<void> {
+  const pool = await orm.em.getDriver().getConnection().getNativeClient();
   await orm.close(true);
+  // A pool that never ran a statement isn't ended with the ORM, and its timer would keep the program.
+  await new Promise<void>((resolve) => pool.end(() => resolve()));
 }
 
 /** The part that we use of the connection which MikroORM's query layer hands out. */
