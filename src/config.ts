@@ -1,0 +1,215 @@
+/** The server's configuration: the environment, read once, checked whole, and never changed. */
+import { readFileSync } from "node:fs";
+import type { z } from "zod";
+import { HOUR_MS, SECOND_MS } from "./billing/clock.ts";
+import { parseIdentities, type Identity } from "./config/identities.ts";
+import { readTls, type Tls } from "./config/tls.ts";
+import { VARIABLES, type Values, type VariableName } from "./config/variables.ts";
+import { redactText } from "./telemetry/redaction.ts";
+
+export type { Identity } from "./config/identities.ts";
+export type { Tls } from "./config/tls.ts";
+
+export interface Config {
+  readonly database: {
+    readonly url: string;
+    readonly poolMax: number;
+    readonly migrateOnStart: boolean;
+    readonly seedOnStart: boolean;
+    readonly allowWeakDurability: boolean;
+  };
+  /** Undefined: no second layer. */
+  readonly redis: { readonly url: string } | undefined;
+  readonly floodMaxPerSecond: number;
+  readonly grpc: {
+    readonly host: string;
+    readonly port: number;
+    /** Undefined: plain text, which was checked to be meant. */
+    readonly tls: Tls | undefined;
+  };
+  readonly identities: readonly Identity[];
+  readonly teller: { readonly lanes: number; readonly batchMax: number; readonly queueMax: number };
+  readonly refundWindowMs: number;
+  readonly sweepIntervalMs: number;
+  readonly drainTimeoutMs: number;
+  readonly metrics: { readonly host: string; readonly port: number };
+  readonly logLevel: Values["LOG_LEVEL"];
+  /** Undefined: no traces. */
+  readonly tracing: { readonly endpoint: string; readonly sampleRatio: number } | undefined;
+}
+
+export interface ConfigFault {
+  readonly variable: VariableName;
+  /** What is wrong, as a sentence about the variable. */
+  readonly rule: string;
+  /** What was given, without secrets; undefined where nothing was. */
+  readonly given: string | undefined;
+}
+
+/** All that is wrong with the environment. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly faults: readonly ConfigFault[];
+
+  constructor(faults: readonly ConfigFault[]) {
+    super(faults.map(lineOf).join("\n"));
+    this.faults = faults;
+  }
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads the configuration and the files that it names.
+ * @throws ConfigError with every fault, not only the first
+ */
+export function loadConfig(environment: Environment): Config {
+  const given = setVariables(environment);
+  const faults: ConfigFault[] = [];
+  const fault = (variable: VariableName, rule: string) => {
+    faults.push({ variable, rule, given: shown(variable, given[variable]) });
+  };
+  const values = parseValues(given, fault);
+  const readFile = (variable: VariableName) => {
+    const path = values[variable];
+    if (typeof path !== "string") return undefined;
+    try {
+      return readFileSync(path);
+    } catch (error) {
+      fault(variable, `can't be read: ${(error as NodeJS.ErrnoException).code ?? "unknown fault"}`);
+      return undefined;
+    }
+  };
+  const tls = readTls(readFile, fault);
+  const { identities, faults: strangers } = parseIdentities(
+    String(readFile("IDENTITIES_FILE") ?? "[]"),
+  );
+  const wasRead = !faults.some(({ variable }) => variable === "IDENTITIES_FILE");
+  if (wasRead) for (const stranger of strangers) fault("IDENTITIES_FILE", stranger);
+  findContradictions(values, given, identities, fault);
+  if (faults.length > 0) throw new ConfigError(faults);
+  return configOf(values as Values, identities, tls);
+}
+
+type Tell = (variable: VariableName, rule: string) => void;
+type Given = { readonly [Name in VariableName]?: string };
+
+/** A variable set to nothing, as compose files do it, isn't set. */
+function setVariables(environment: Environment): Given {
+  const names = Object.keys(VARIABLES) as VariableName[];
+  const set = names.flatMap((name) => {
+    const text = environment[name]?.trim();
+    return text === undefined || text === "" ? [] : [[name, text] as const];
+  });
+  return Object.fromEntries(set);
+}
+
+/** The values; those of faulty variables are missing. */
+function parseValues(given: Given, fault: Tell): Partial<Values> {
+  const values: Record<string, unknown> = {};
+  for (const [name, { schema, rule, required }] of Object.entries(VARIABLES)) {
+    const variable = name as VariableName;
+    const result = (schema as z.ZodType).safeParse(given[variable]);
+    if (result.success) values[variable] = result.data;
+    else if (required && given[variable] === undefined) fault(variable, `is not set: ${rule}`);
+    else fault(variable, `must be ${rule}`);
+  }
+  return values;
+}
+
+/** Values that are right alone and wrong together. */
+function findContradictions(
+  values: Partial<Values>,
+  given: Given,
+  identities: readonly Identity[],
+  fault: Tell,
+): void {
+  const hasTls = given.TLS_CERT_FILE !== undefined || given.TLS_KEY_FILE !== undefined;
+  if (hasTls && given.TLS_CERT_FILE === undefined) {
+    fault("TLS_CERT_FILE", "must be set together with TLS_KEY_FILE");
+  }
+  if (hasTls && given.TLS_KEY_FILE === undefined) {
+    fault("TLS_KEY_FILE", "must be set together with TLS_CERT_FILE");
+  }
+  if (!hasTls && given.TLS_CLIENT_CA_FILE !== undefined) {
+    fault("TLS_CLIENT_CA_FILE", "needs TLS_CERT_FILE and TLS_KEY_FILE");
+  }
+  const { GRPC_HOST: host, GRPC_ALLOW_PLAINTEXT: mayBePlain } = values;
+  if (!hasTls && host !== undefined && !isLoopback(host) && mayBePlain === false) {
+    fault("GRPC_HOST", "is not loopback: set TLS_CERT_FILE, or GRPC_ALLOW_PLAINTEXT=true");
+  }
+  if (hasTls && mayBePlain) {
+    fault("GRPC_ALLOW_PLAINTEXT", "contradicts TLS_CERT_FILE: with TLS nothing is plain text");
+  }
+  if (given.TLS_CLIENT_CA_FILE === undefined && identities.some(({ uriSan }) => uriSan)) {
+    fault("IDENTITIES_FILE", "has callers with a uri_san, who need TLS_CLIENT_CA_FILE");
+  }
+  const { DB_POOL_MAX: pool, TELLER_LANES: lanes } = values;
+  if (pool !== undefined && lanes !== undefined && pool <= lanes) {
+    fault("DB_POOL_MAX", `must be more than TELLER_LANES, which is ${lanes}`);
+  }
+  const { TELLER_QUEUE_MAX: queue, TELLER_BATCH_MAX: batch } = values;
+  if (queue !== undefined && batch !== undefined && queue < batch) {
+    fault("TELLER_QUEUE_MAX", `must be at least TELLER_BATCH_MAX, which is ${batch}`);
+  }
+  const { GRPC_PORT: port, METRICS_PORT: metricsPort, METRICS_HOST: metricsHost } = values;
+  if (port !== undefined && port !== 0 && port === metricsPort && host === metricsHost) {
+    fault("METRICS_PORT", "must not be GRPC_PORT on the same host");
+  }
+  if (given.TRACE_SAMPLE_RATIO !== undefined && !given.OTEL_EXPORTER_OTLP_ENDPOINT) {
+    fault(
+      "TRACE_SAMPLE_RATIO",
+      "needs OTEL_EXPORTER_OTLP_ENDPOINT: without it there are no traces",
+    );
+  }
+}
+
+/** True for addresses that other machines can't reach. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+function configOf(values: Values, identities: readonly Identity[], tls: Tls | undefined): Config {
+  const { REDIS_URL: redisUrl, OTEL_EXPORTER_OTLP_ENDPOINT: endpoint } = values;
+  return {
+    database: {
+      url: values.DATABASE_URL,
+      poolMax: values.DB_POOL_MAX,
+      migrateOnStart: values.MIGRATE_ON_START,
+      seedOnStart: values.SEED_ON_START,
+      allowWeakDurability: values.ALLOW_WEAK_DURABILITY,
+    },
+    redis: redisUrl === undefined ? undefined : { url: redisUrl },
+    floodMaxPerSecond: values.FLOOD_MAX_PER_SECOND,
+    grpc: { host: values.GRPC_HOST, port: values.GRPC_PORT, tls },
+    identities,
+    teller: {
+      lanes: values.TELLER_LANES,
+      batchMax: values.TELLER_BATCH_MAX,
+      queueMax: values.TELLER_QUEUE_MAX,
+    },
+    refundWindowMs: values.REFUND_WINDOW_HOURS * HOUR_MS,
+    sweepIntervalMs: values.SWEEP_INTERVAL_SECONDS * SECOND_MS,
+    drainTimeoutMs: values.DRAIN_TIMEOUT_SECONDS * SECOND_MS,
+    metrics: { host: values.METRICS_HOST, port: values.METRICS_PORT },
+    logLevel: values.LOG_LEVEL,
+    tracing:
+      endpoint === undefined ? undefined : { endpoint, sampleRatio: values.TRACE_SAMPLE_RATIO },
+  };
+}
+
+const SHOWN_MAX = 200;
+
+/** What was given, without a secret: of a URL that may bear a password only where it leads. */
+function shown(variable: VariableName, text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  if (!VARIABLES[variable].secret) return JSON.stringify(redactText(text).slice(0, SHOWN_MAX));
+  const url = URL.parse(text);
+  // `user:password@host` is a URL too, of the scheme "user": only one with a host is taken apart.
+  if (url === null || url.hostname === "") return "(not shown)";
+  return JSON.stringify(`${url.protocol}//…${url.host}${url.pathname}`);
+}
+
+function lineOf({ variable, rule, given }: ConfigFault): string {
+  return `${variable} ${rule}${given === undefined ? "" : ` (given: ${given})`}`;
+}
