@@ -32,6 +32,7 @@ export function usageAt(uses: readonly Use[], nowMs: number): UsageTrace {
 /**
  * Every limit that `quantity` further uses would break, in order of precedence: open holds, cooldown,
  * hour, day.
+ * @param earlier what the lines before this one would use at this very moment, in the same request
  */
 export function brokenLimits(
   userId: UserId,
@@ -39,10 +40,11 @@ export function brokenLimits(
   uses: readonly Use[],
   quantity: number,
   nowMs: number,
+  earlier: readonly Use[] = [],
 ): Refusal[] {
   const policy = feature.rateLimitPolicy;
   if (policy === null) return [];
-  const usage = usageAt(uses, nowMs);
+  const usage = usageAt([...uses, ...earlier], nowMs);
   const facts = { userId, featureId: feature.featureId };
   const broken: Refusal[] = [];
   if (policy.maxInFlight > 0 && usage.inFlight >= policy.maxInFlight) {
@@ -54,20 +56,36 @@ export function brokenLimits(
   if (policy.cooldownSeconds > 0 && nowMs < cooledDownMs) {
     const message = `${policy.cooldownSeconds} seconds must pass between two uses`;
     const more = { cooldownSeconds: String(policy.cooldownSeconds) };
-    const retryAfterMs = cooledDownMs - nowMs;
+    // Two lines of one request begin together whenever it is sent again.
+    const retryAfterMs = earlier.length > 0 ? undefined : cooledDownMs - nowMs;
     broken.push(new Refusal("COOLDOWN_ACTIVE", message, { ...facts, ...more }, { retryAfterMs }));
   }
-  const hour = { name: "hour", lengthMs: HOUR_WINDOW_MS, max: policy.maxPerHour };
-  const day = { name: "day", lengthMs: DAY_WINDOW_MS, max: policy.maxPerDay };
-  for (const window of [hour, day]) {
-    const used = window === hour ? usage.lastHour : usage.lastDay;
-    if (window.max === 0 || used + quantity <= window.max) continue;
-    const message = `the feature allows ${window.max} uses an ${window.name}`.replace("an day", "a day");
-    const more = { window: window.name, max: String(window.max), used: String(used) };
-    const retryAfterMs = untilItFits(uses, quantity, window, nowMs);
+  const hour = { name: "an hour", lengthMs: HOUR_WINDOW_MS, max: policy.maxPerHour };
+  const day = { name: "a day", lengthMs: DAY_WINDOW_MS, max: policy.maxPerDay };
+  const full = [hour, day].filter(
+    (window) => window.max > 0 && usedIn(window, usage) + quantity > window.max,
+  );
+  const together = earlier.reduce((total, use) => total + use.quantity, quantity);
+  const retryAfterMs = longest(full.map((window) => untilItFits(uses, together, window, nowMs)));
+  for (const window of full) {
+    const message = `the feature allows ${window.max} uses ${window.name}`;
+    const used = String(usedIn(window, usage));
+    const more = { window: window === hour ? "hour" : "day", max: String(window.max), used };
     broken.push(new Refusal("RATE_LIMITED", message, { ...facts, ...more }, { retryAfterMs }));
   }
   return broken;
+}
+
+function usedIn({ lengthMs }: { lengthMs: number }, usage: UsageTrace): number {
+  return lengthMs === HOUR_WINDOW_MS ? usage.lastHour : usage.lastDay;
+}
+
+/** The wait after which all windows have room; undefined when one of them never has. */
+function longest(waits: readonly (number | undefined)[]): number | undefined {
+  return waits.reduce(
+    (all, wait) => (all === undefined || wait === undefined ? undefined : Math.max(all, wait)),
+    0,
+  );
 }
 
 /** Milliseconds until enough uses have left the window; undefined when it can never fit. */

@@ -97,7 +97,7 @@ function refundAll(
   const alreadyRefunded = changed.length === 0;
   // A further refund moves nothing, and its key is kept in the log like any other.
   const entries = alreadyRefunded
-    ? entriesFor("REFUND", named[0]!.reservationId, [], STANDING, "had come back before")
+    ? entriesFor("REFUND", idOfRefunded(named), [], STANDING, "had come back before")
     : changed.flatMap((outcome) => outcome.entries);
   return {
     effects: { ...NO_EFFECTS, entries, changes: changed.map(({ after }) => after) },
@@ -110,6 +110,11 @@ function refundAll(
 }
 
 const STANDING = { available: 0n, held: 0n } as const;
+
+/** The first one that came back; others of the task may be out of reach. */
+function idOfRefunded(named: readonly Reservation[]): ReservationId {
+  return named.find(({ state }) => state === "REFUNDED")!.reservationId;
+}
 
 /** What a refund makes of one reservation; without entries it leaves it as it is. */
 function refundOne(desk: Desk, before: Reservation, input: LawfulRefund) {

@@ -80,7 +80,10 @@ export const batchReserveQuota: UseCase<BatchReserveQuota, BatchReserveQuotaAnsw
   },
   answers: {
     write: ({ reservations, balance }) => writeAnswer(reservations, balance),
-    read: (text, find) => readAnswer(text, find),
+    read: (text, find) => {
+      const { reservations, balance } = readAnswer(text, find);
+      return { reservations, balance };
+    },
   },
 };
 
@@ -185,12 +188,12 @@ function admit(
   const feature = desk.features.find(line.featureId) as Feature;
   const stored = account.uses.get(line.featureId);
   const ofThisBatch = earlier.filter(({ featureId }) => featureId === line.featureId).map(useOf);
-  const uses = stored && [...stored, ...ofThisBatch];
-  const [broken] = brokenLimits(account.user.userId, feature, uses ?? [], line.quantity, nowMs);
+  const { userId } = account.user;
+  const [broken] = brokenLimits(userId, feature, stored ?? [], line.quantity, nowMs, ofThisBatch);
   if (broken) throw broken;
   const short = shortOfQuota(account, costOf(feature, line), available);
   if (short) throw short;
-  return { feature, uses };
+  return { feature, uses: stored && [...stored, ...ofThisBatch] };
 }
 
 function newHold(

@@ -22,7 +22,7 @@ export interface Feature {
   highCost: boolean;
   /** What it works on, such as `image`, `video` or `text`: 1 to 32 characters a-z 0-9 _. */
   category: string;
-  /** Who may use it. */
+  /** Who may use it; must be given. */
   accessScope: Feature_AccessScope;
   /** How often one user may use it; absent means no limit. */
   rateLimitPolicy:
@@ -114,11 +114,11 @@ export interface Approval {
   approvalId: string;
   /** What is asked for. */
   kind: Approval_Kind;
-  /** For ZERO_COST_FEATURE: the version to be published. */
+  /** For ZERO_COST_FEATURE, and only for that: the version to be published. */
   featureVersion:
     | FeatureVersionRef
     | undefined;
-  /** For QUOTA_ADJUSTMENT: the lot to be granted. */
+  /** For QUOTA_ADJUSTMENT, and only for that: the lot to be granted. */
   adjustment:
     | QuotaAdjustment
     | undefined;

@@ -120,7 +120,7 @@ export interface GetFeatureResponse {
 
 /** Chooses feature versions. */
 export interface ListFeaturesRequest {
-  /** Only in this state; PUBLISHED when absent. */
+  /** Only in this state; PUBLISHED when absent. Not together with `include_all_states`. */
   state: Feature_State;
   /** Only of this feature. */
   featureId: string;
@@ -128,7 +128,7 @@ export interface ListFeaturesRequest {
   includeAllStates: boolean;
   /** How many at most: 50 when 0; more than 500 gives 500. */
   pageSize: number;
-  /** The `next_page_token` of the page before; every other field must be as it was then. */
+  /** The `next_page_token` of the page before; every field but `page_size` must be as it was then. */
   pageToken: string;
 }
 
@@ -248,7 +248,7 @@ export interface ListApprovalsRequest {
   kind: Approval_Kind;
   /** How many at most: 50 when 0; more than 500 gives 500. */
   pageSize: number;
-  /** The `next_page_token` of the page before; every other field must be as it was then. */
+  /** The `next_page_token` of the page before; every field but `page_size` must be as it was then. */
   pageToken: string;
 }
 

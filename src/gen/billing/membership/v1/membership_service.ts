@@ -108,7 +108,7 @@ export interface ListMembershipsRequest {
   userState: Membership_UserState;
   /** How many at most: 50 when 0; more than 500 gives 500. */
   pageSize: number;
-  /** The `next_page_token` of the page before; every other field must be as it was then. */
+  /** The `next_page_token` of the page before; every field but `page_size` must be as it was then. */
   pageToken: string;
 }
 

@@ -46,7 +46,10 @@ export interface ReserveQuotaRequest {
   ttl:
     | Duration
     | undefined;
-  /** At most 16; keys of 1 to 63 characters A-Z a-z 0-9 . _ -, values of at most 255 characters. */
+  /**
+   * At most 16; keys of 1 to 63 characters A-Z a-z 0-9 . _ -, the first a letter or a digit; values
+   * of at most 255 characters.
+   */
   labels: Map<string, string>;
   /** True: decide and answer as if, but hold nothing. */
   validateOnly: boolean;
@@ -166,7 +169,10 @@ export interface RefundQuotaRequest {
   failedStep: string;
   /** What happened, for the log; at most 1000 characters. */
   detail: string;
-  /** The task's user; needed only where several users have used one task id. */
+  /**
+   * The task's user; needed only where several users have used one task id. Not asked for where a
+   * reservation is named.
+   */
   userId: string;
   /** True: decide and answer as if, but give nothing back. */
   validateOnly: boolean;
@@ -237,13 +243,13 @@ export interface ListReservationsRequest {
   featureId: string;
   /** Only in this state. Without a user or a task, only HELD may be asked for, and is when absent. */
   state: Reservation_State;
-  /** Only those made at least so long ago. */
+  /** Only those made at least so long ago, up to 3650 days. */
   minAge:
     | Duration
     | undefined;
   /** How many at most: 50 when 0; more than 500 gives 500. */
   pageSize: number;
-  /** The `next_page_token` of the page before; every other field must be as it was then. */
+  /** The `next_page_token` of the page before; every field but `page_size` must be as it was then. */
   pageToken: string;
 }
 
@@ -344,7 +350,7 @@ export interface ListGrantsRequest {
   includeClosed: boolean;
   /** How many at most: 50 when 0; more than 500 gives 500. */
   pageSize: number;
-  /** The `next_page_token` of the page before; every other field must be as it was then. */
+  /** The `next_page_token` of the page before; every field but `page_size` must be as it was then. */
   pageToken: string;
 }
 
@@ -374,7 +380,7 @@ export interface ListQuotaLogsRequest {
     | undefined;
   /** How many at most: 50 when 0; more than 500 gives 500. */
   pageSize: number;
-  /** The `next_page_token` of the page before; every other field must be as it was then. */
+  /** The `next_page_token` of the page before; every field but `page_size` must be as it was then. */
   pageToken: string;
 }
 
@@ -424,7 +430,10 @@ export interface GrantQuotaResponse {
 
 /** One operation of a stream. */
 export interface QuotaOperation {
-  /** REQUIRED. Unique among the stream's unanswered operations; 1 to 128 visible ASCII characters. */
+  /**
+   * REQUIRED. Unique among the stream's unanswered operations; 1 to 128 visible ASCII characters
+   * without spaces.
+   */
   correlationId: string;
   /** REQUIRED. What to do. */
   operation:
@@ -3538,8 +3547,9 @@ export const QuotaOperationResult: MessageFns<QuotaOperationResult> = {
  * answers as the first time, for ever; with other content it is refused as IDEMPOTENCY_KEY_REUSED.
  * A refused call changes nothing and leaves its key unused.
  *
- * Ids given by callers (`user_id`, `feature_id`, `task_id`) are 1 to 63 of the characters
- * A-Z a-z 0-9 . _ : -, start with a letter or a digit, and are case-sensitive.
+ * Ids are 1 to 63 of the characters A-Z a-z 0-9 . _ : -, start with a letter or a digit, and are
+ * case-sensitive. Times lie between 1970 and 9999. Text has no control characters (tabs and line ends
+ * are fine in `detail`, notes and plans), none that turn the direction of writing, and no U+FFFD.
  */
 export type QuotaServiceService = typeof QuotaServiceService;
 export const QuotaServiceService = {
