@@ -1,0 +1,217 @@
+/**
+ * The server, put together: config, telemetry, store, wire, jobs. It closes in reverse. There's no
+ * logic here: what a part does stands in the part.
+ */
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { createIdSource } from "./billing/id.ts";
+import { ConfigError, loadConfig, type Config } from "./config.ts";
+import { createReadiness, lookAtDatabase, type Finding, type Readiness } from "./job/readiness.ts";
+import { startSweeper, type Sweeper } from "./job/sweeper.ts";
+import { Closers, runUntilSignal, type Program } from "./lifecycle.ts";
+import { createBatchRunner, NO_SECOND_LAYER, type SecondLayer } from "./store/batch-runner.ts";
+import { createCatalogBooks } from "./store/catalog-books.ts";
+import { createCatalogCache } from "./store/catalog-cache.ts";
+import { createCatalogReader } from "./store/catalog-reader.ts";
+import { createMembershipReader } from "./store/membership-books.ts";
+import { migrate } from "./store/migrate.ts";
+import { closeOrm, openOrm } from "./store/orm.ts";
+import { createQuotaReader } from "./store/quota-reader.ts";
+import { openRedisLayer } from "./store/redis-layer.ts";
+import { seedCatalog } from "./store/seed.ts";
+import { createSweepFinder } from "./store/sweep-finder.ts";
+import { createTeller } from "./store/teller.ts";
+import type { Log } from "./telemetry/observer.ts";
+import { observeTeller } from "./telemetry/observed-teller.ts";
+import { openTelemetry, type Telemetry, type TelemetryOptions } from "./telemetry/telemetry.ts";
+import { exportTo } from "./telemetry/tracing.ts";
+import { startServer, type RunningServer } from "./wire/server.ts";
+
+/** A server that runs; it may not be ready yet. */
+export interface Service extends Program {
+  /** Where calls are listened for; the port is the real one where 0 was given. */
+  readonly grpc: { readonly host: string; readonly port: number };
+  readonly metricsUrl: string;
+  /** Resolves when the server is ready for the first time. */
+  readonly ready: Promise<void>;
+}
+
+/** What is left to do after a drain: the last batches, and closing connections. */
+const CLOSE_MARGIN_MS = 15_000;
+
+/**
+ * Starts a server. It listens at once, and serves as soon as its database is there and fit.
+ * @throws Error when an address can't be listened on
+ */
+export async function startService(config: Config): Promise<Service> {
+  const closers = new Closers();
+  try {
+    return await assemble(config, closers);
+  } catch (error) {
+    await closers.close();
+    throw error;
+  }
+}
+
+async function assemble(config: Config, closers: Closers): Promise<Service> {
+  const telemetry = await openTelemetry(telemetryOptions(config));
+  const { log } = telemetry;
+  closers.add("telemetry", () => telemetry.close());
+  const store = await openStore(config, telemetry, closers);
+  const readiness = createReadiness();
+  const wire = await serve(config, telemetry, store, readiness);
+  closers.add("server", () => wire.drain());
+  let sweeper: Sweeper | undefined;
+  void readiness.first.then(() => (sweeper = sweep(config, telemetry, store)));
+  closers.add("sweeper", async () => sweeper?.stop());
+  watch(config, telemetry, store, readiness, wire);
+  closers.add("readiness", async () => readiness.stop());
+  const { host } = config.grpc;
+  log.info({ host, port: wire.port, metrics: telemetry.metricsUrl }, "listening");
+  return {
+    log,
+    grpc: { host, port: wire.port },
+    metricsUrl: telemetry.metricsUrl,
+    ready: readiness.first,
+    closeTimeoutMs: config.drainTimeoutMs + CLOSE_MARGIN_MS,
+    close: () => closers.close(),
+  };
+}
+
+type Store = Awaited<ReturnType<typeof openStore>>;
+
+async function openStore(config: Config, telemetry: Telemetry, closers: Closers) {
+  const { log, instruments, tellerTraces } = telemetry;
+  const { url, poolMax } = config.database;
+  const warn = (text: string) => log.warn({ text }, "a word of the ORM");
+  const orm = await openOrm({ url, poolMax, warn });
+  closers.add("database", () => closeOrm(orm));
+  const context = {
+    ids: createIdSource(Math.random),
+    timeOf: (databaseMs: number) => databaseMs,
+    refundWindowMs: config.refundWindowMs,
+    catalogAt: createCatalogCache(),
+  };
+  const secondLayer = openSecondLayer(config, telemetry, closers);
+  const runner = createBatchRunner(orm, context, secondLayer, telemetry.batches);
+  const lanes = { ...config.teller, observer: telemetry.lanes };
+  const unobserved = createTeller(tellerTraces.around(runner), lanes);
+  const teller = observeTeller(unobserved, instruments, tellerTraces);
+  closers.add("teller", () => teller.drain());
+  return { orm, context, teller };
+}
+
+/** Without Redis every answer is still right, so its absence is told loudly and stops nothing. */
+function openSecondLayer(config: Config, telemetry: Telemetry, closers: Closers): SecondLayer {
+  const { log, instruments, redis: observer } = telemetry;
+  instruments.redisDegraded.set(config.redis === undefined ? 1 : 0);
+  if (config.redis === undefined) {
+    log.warn({}, "REDIS_URL is not set: no second layer, the database alone guards");
+    return NO_SECOND_LAYER;
+  }
+  const { floodMaxPerSecond } = config;
+  const layer = openRedisLayer({ ...config.redis, floodMaxPerSecond, observer });
+  closers.add("redis", () => layer.close());
+  return layer;
+}
+
+function serve(
+  config: Config,
+  telemetry: Telemetry,
+  { orm, context, teller }: Store,
+  readiness: Readiness,
+): Promise<RunningServer> {
+  const served = readiness.guard(teller);
+  const quotaReader = readiness.guard(createQuotaReader(orm, context));
+  const catalogReader = readiness.guard(createCatalogReader(orm));
+  const reader = readiness.guard(createMembershipReader(orm, context));
+  const books = readiness.guard(createCatalogBooks(orm, context));
+  return startServer({
+    ...config.grpc,
+    // The configuration has made sure that plain text is meant.
+    allowPlaintext: config.grpc.tls === undefined,
+    identities: config.identities,
+    quota: { teller: served, reader: quotaReader },
+    membership: { teller: served, quotaReader, reader, catalogReader },
+    catalog: { books, reader: catalogReader },
+    observer: telemetry.calls,
+    log: telemetry.log,
+    drainTimeoutMs: config.drainTimeoutMs,
+  });
+}
+
+function watch(
+  { database }: Config,
+  { log, instruments }: Telemetry,
+  { orm }: Store,
+  readiness: Readiness,
+  wire: RunningServer,
+): void {
+  const changed = (isReady: boolean) => {
+    instruments.serverReady.set(isReady ? 1 : 0);
+    wire.setReady(isReady);
+  };
+  changed(false);
+  readiness.watch({
+    prepare: async () => {
+      const warn = (text: string) => log.info({ text }, "a word of the migrator");
+      if (database.migrateOnStart) await migrate({ url: database.url, warn });
+      if (database.seedOnStart) await seedCatalog(orm, Date.now());
+    },
+    look: () => lookAtDatabase(orm, database.allowWeakDurability),
+    found: (finding, looks) => logFinding(log, finding, looks),
+    changed,
+  });
+}
+
+function logFinding(log: Log, finding: Finding, looks: number): void {
+  if (finding.kind === "fit") return log.info({}, "ready");
+  const fault = finding.kind === "away" ? { err: finding.fault } : {};
+  log.error({ why: finding.why, looks, ...fault }, "not ready");
+}
+
+function sweep(config: Config, telemetry: Telemetry, { orm, context, teller }: Store): Sweeper {
+  return startSweeper({
+    teller,
+    finder: createSweepFinder(orm, context),
+    intervalMs: config.sweepIntervalMs,
+    observer: telemetry.sweeps,
+  });
+}
+
+function telemetryOptions(config: Config): TelemetryOptions {
+  const { tracing } = config;
+  return {
+    instance: `${hostname()}-${process.pid}`,
+    version: ownVersion(),
+    log: { level: config.logLevel },
+    metrics: config.metrics,
+    tracing: tracing && {
+      sampleRatio: tracing.sampleRatio,
+      processor: exportTo(tracing.endpoint),
+    },
+  };
+}
+
+function ownVersion(): string {
+  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  return String((JSON.parse(text) as { version: unknown }).version);
+}
+
+const EXIT_FAULT = 1;
+const EXIT_CONFIG = 2;
+
+/** Runs as the environment says, until a signal. */
+async function run(environment: NodeJS.ProcessEnv): Promise<void> {
+  try {
+    runUntilSignal(await startService(loadConfig(environment)));
+  } catch (error) {
+    const isConfig = error instanceof ConfigError;
+    if (isConfig) console.error(`the configuration has faults:\n${error.message}`);
+    else console.error("the server can't start:", error);
+    // Not by running out of work: a library's timer would keep a server alive that doesn't serve.
+    process.exit(isConfig ? EXIT_CONFIG : EXIT_FAULT);
+  }
+}
+
+if (import.meta.main) await run(process.env);

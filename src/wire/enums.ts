@@ -1,0 +1,51 @@
+/**
+ * Enums of the contract and unions of the domain have the same names, which the types below hold
+ * both ways: a name that one of them lacks doesn't compile. Numbers that come in are looked up; a
+ * number that isn't there is refused by whoever looks.
+ */
+import type { ApprovalKind, ApprovalState } from "../billing/catalog/approval.ts";
+import type { AccessScope, FeatureState } from "../billing/catalog/feature.ts";
+import type { Membership as DomainMembership, MembershipState } from "../billing/membership/membership.ts";
+import type { LogType } from "../billing/quota/posting.ts";
+import type { RefundQuota } from "../billing/quota/refund-quota.ts";
+import type { ReservationState } from "../billing/quota/reservation.ts";
+import {
+  Approval_Kind,
+  Approval_State,
+  Feature_AccessScope,
+  Feature_State,
+} from "../gen/billing/catalog/v1/catalog.ts";
+import { Membership_State, Membership_UserState } from "../gen/billing/membership/v1/membership.ts";
+import { QuotaLog_Type, RefundReason, Reservation_State } from "../gen/billing/quota/v1/quota.ts";
+
+type NameOf<Enum> = Exclude<keyof Enum, "UNSPECIFIED" | "UNRECOGNIZED">;
+/** Names by number, without UNSPECIFIED. */
+export type Names<Name> = Readonly<Record<number, Name>>;
+
+/** The names of an enum by number. To render, its own object is indexed with the name. */
+function namesOf<Enum extends Readonly<Record<string, number>>>(values: Enum): Names<NameOf<Enum>> {
+  const known = Object.entries(values).filter(([, number]) => number > 0);
+  return Object.fromEntries(known.map(([name, number]) => [number, name as NameOf<Enum>]));
+}
+
+export const RESERVATION_STATES: Names<ReservationState> = namesOf(Reservation_State);
+export const LOG_TYPES: Names<LogType> = namesOf(QuotaLog_Type);
+export const FEATURE_STATES: Names<FeatureState> = namesOf(Feature_State);
+export const ACCESS_SCOPES: Names<AccessScope> = namesOf(Feature_AccessScope);
+export const APPROVAL_KINDS: Names<ApprovalKind> = namesOf(Approval_Kind);
+export const APPROVAL_STATES: Names<ApprovalState> = namesOf(Approval_State);
+export const MEMBERSHIP_STATES: Names<MembershipState> = namesOf(Membership_State);
+export const USER_STATES: Names<DomainMembership["userState"]> = namesOf(Membership_UserState);
+
+/** What each reason means to the domain: a wish is none of the faults for which quota goes back. */
+const REFUND_REASON: Readonly<Record<NameOf<typeof RefundReason>, RefundQuota["reason"]>> = {
+  STEP_FAILED: "STEP_FAILED",
+  TIMEOUT: "TIMEOUT",
+  UPSTREAM_ERROR: "UPSTREAM_ERROR",
+  SYSTEM_ERROR: "SYSTEM_ERROR",
+  CANCELLED_BEFORE_START: "CANCELLED_BEFORE_START",
+  USER_DISSATISFIED: "SUBJECTIVE",
+};
+export const REFUND_REASONS: Names<RefundQuota["reason"]> = Object.fromEntries(
+  Object.entries(namesOf(RefundReason)).map(([number, name]) => [number, REFUND_REASON[name]]),
+);
