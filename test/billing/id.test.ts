@@ -10,6 +10,9 @@ import {
 } from "../../src/billing/id.ts";
 import { START_MS, lehmer } from "./support/world.ts";
 
+/** Of ann, bob, user-1 and A: FNV-1a, folded by 15 bits, modulo 1024. */
+const KNOWN_TAGS = [587, 345, 978, 731];
+
 /** How many ids one millisecond has room for. */
 const COUNTER_END = 32 ** 4;
 
@@ -81,6 +84,20 @@ describe("ids that we make", () => {
       }),
     );
     assert.equal(tagInId(source.next("rsv", START_MS)), 0);
+  });
+
+  it("tell every group apart, and bear the same one for ever", () => {
+    const source = createIdSource(Math.random);
+    const groups = new Set<number>();
+    for (let at = 0; at < 20 * TAG_COUNT; at++) {
+      const owner = `user-${at}` as UserId;
+      groups.add(tagOf(owner));
+      assert.equal(tagInId(source.next("rsv", START_MS, owner)), tagOf(owner));
+    }
+    assert.equal(groups.size, TAG_COUNT);
+    // Stored ids bear these: another function would send their commands to other lanes.
+    const known = ["ann", "bob", "user-1", "A"].map((name) => tagOf(name as UserId));
+    assert.deepEqual(known, KNOWN_TAGS);
   });
 
   it("give any text a group, whatever it is", () => {

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { DAY_MS, HOUR_MS, SECOND_MS } from "../../../src/billing/clock.ts";
+import type { ReservationId } from "../../../src/billing/id.ts";
+import type { Use } from "../../../src/billing/quota/account.ts";
+import { usageAt } from "../../../src/billing/quota/limits.ts";
 import { reserveQuota } from "../../../src/billing/quota/reserve-quota.ts";
 import {
   ANN,
@@ -17,7 +20,7 @@ import {
   worldWithAnn,
 } from "../support/actions.ts";
 import { assertBooks } from "../support/books.ts";
-import { type World } from "../support/world.ts";
+import { START_MS, type World } from "../support/world.ts";
 
 /** Serves one use, or says why not. */
 function tryUse(world: World, quantity = 1): string {
@@ -109,6 +112,17 @@ describe("hourly and daily maxima", () => {
     world.nowMs -= 10 * SECOND_MS;
     const { reason, retryAfterMs } = refuseUse(world);
     assert.deepEqual([reason, retryAfterMs], ["RATE_LIMITED", HOUR_MS + 10 * SECOND_MS]);
+  });
+
+  it("don't depend on the order in which uses are read", () => {
+    const uses = [0, 1, 2, 3].map((hours): Use => {
+      const startMs = START_MS - hours * HOUR_MS;
+      const reservationId = `rsv_${hours}` as ReservationId;
+      return { reservationId, startMs, quantity: hours + 1, held: hours > 1, counts: true };
+    });
+    const usage = { lastHour: 1, lastDay: 10, inFlight: 2, lastStartMs: START_MS };
+    assert.deepEqual(usageAt(uses, START_MS), usage);
+    assert.deepEqual(usageAt(uses.toReversed(), START_MS), usage);
   });
 
   it("are no limit at all when they are 0", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { DAY_MS, HOUR_MS } from "../../../src/billing/clock.ts";
 import type { GrantId } from "../../../src/billing/id.ts";
-import { byDrawOrder, type Lot } from "../../../src/billing/quota/lot.ts";
+import { byDrawOrder, isLive, type Lot } from "../../../src/billing/quota/lot.ts";
 import { reserveQuota } from "../../../src/billing/quota/reserve-quota.ts";
 import { settleLots } from "../../../src/billing/quota/settle-lots.ts";
 import {
@@ -74,6 +74,20 @@ describe("the draw order of lots", () => {
         assert.equal(forth, -Math.sign(byDrawOrder(two, one)) + 0);
         assert.equal(forth === 0, one === two);
       }
+    }
+  });
+});
+
+describe("a lot", () => {
+  it("is live until the millisecond before its end, and only while it is open", () => {
+    const lot = grant(worldWithoutQuota(), 3n, { validMs: HOUR_MS });
+    const endMs = lot.expireTimeMs!;
+    assert.equal(isLive(lot, endMs - 1), true);
+    assert.equal(isLive(lot, endMs), false);
+    assert.equal(isLive({ ...lot, expireTimeMs: null }, endMs), true);
+    for (const state of ["SCHEDULED", "EXHAUSTED", "EXPIRED"] as const) {
+      assert.equal(isLive({ ...lot, state }, endMs - 1), false);
+      assert.equal(isLive({ ...lot, state, expireTimeMs: null }, endMs), false);
     }
   });
 });
@@ -203,9 +217,8 @@ describe("lots whose time has come", () => {
 
   it("are not named when nothing lapses", () => {
     const world = worldWithoutQuota();
+    reserve(world);
     grant(world, 3n);
-    reserve(world, CUT_OUT, { quantity: 4 });
-    grant(world, 1n);
     const { balance } = world.accept(reserveQuota, reserveInput(CUT_OUT));
     assert.deepEqual([balance.nextExpireTimeMs, balance.nextExpireAmount], [null, 0n]);
   });

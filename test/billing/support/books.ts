@@ -43,6 +43,8 @@ export class Books {
     if (row.grantId === null) {
       assert.equal(row.available, 0n, "what names no lot moves nothing");
     } else {
+      const moves = row.available !== 0n || row.held !== 0n;
+      assert.ok(moves || row.reservationId === null, "what names a lot moves something");
       const remaining = (this.#lots.get(row.grantId) ?? 0n) + row.available;
       this.#lots.set(row.grantId, remaining);
       assert.equal(row.grantRemainingAfter, remaining, "a row bears what is left in its lot");

@@ -60,9 +60,13 @@ function keepLots(world: World, writes: BatchWrites): void {
     const source = world.sources.get(sourceOf(lot));
     if (source) world.sources.set(sourceOf(lot), { ...source, usedBy: lot.grantId });
   }
+  const rows = writes.operations.flatMap((operation) => operation.rows);
+  const moved = new Set(rows.map(({ grantId }) => grantId));
   for (const { grantId, remaining, expireTimeMs, state } of writes.changedLots.values()) {
     const row = world.lots.get(grantId);
     assert.ok(row, `a changed lot exists: ${grantId}`);
+    assert.ok(!writes.newLots.has(grantId), `a new lot is written once: ${grantId}`);
+    assert.ok(moved.has(grantId), `only lots that moved are written: ${grantId}`);
     Object.assign(row, { remaining, expireTimeMs, state });
   }
 }
