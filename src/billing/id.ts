@@ -80,7 +80,7 @@ export function tagOf(user: UserId): number {
   return ((hash ^ (hash >>> 15)) >>> 0) % TAG_COUNT;
 }
 
-/** The group named by the end of one of our ids; 0 for anything that isn't one. */
+/** The group named by the end of one of our ids; any group for anything that isn't one. */
 export function tagInId(id: string): number {
   const high = ALPHABET.indexOf(id.charAt(id.length - 2));
   const low = ALPHABET.indexOf(id.charAt(id.length - 1));

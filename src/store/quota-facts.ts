@@ -177,7 +177,7 @@ async function loadUses(
     for (const featureId of limited) account.uses.set(featureId, []);
   }
   const since = literal(timeText(nowMs - DAY_WINDOW_MS));
-  const sql = `select reservation_id, user_id, feature_id, quantity, state, counts_for_limits, create_time
+  const sql = `select reservation_id, user_id, feature_id, quantity, state, counts_for_limits, create_time, expire_time
     from quota_reservations force index (quota_reservations_use)
     where user_id in (${listSql(accounts.keys())}) and feature_id in (${listSql(limited)})
       and create_time >= ${since}`;
@@ -186,7 +186,7 @@ async function loadUses(
       reservationId: row["reservation_id"] as ReservationId,
       startMs: toMs(row["create_time"]),
       quantity: Number(row["quantity"]),
-      held: row["state"] === "HELD",
+      heldUntilMs: row["state"] === "HELD" ? toMs(row["expire_time"]) : null,
       counts: Boolean(row["counts_for_limits"]),
     };
     accounts.get(row["user_id"] as UserId)?.uses.get(row["feature_id"] as FeatureId)?.push(use);

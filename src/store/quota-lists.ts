@@ -38,9 +38,10 @@ export function createQuotaLists(rows: (sql: string) => Promise<Row[]>): Lists {
     },
     async listLogs(filter, { after, limit }) {
       const conditions = logConditions(filter);
-      if (after) conditions.push(`sequence < ${after.sequence}`);
+      const newestFirst = filter.order === "NEWEST_FIRST";
+      if (after) conditions.push(`sequence ${newestFirst ? "<" : ">"} ${after.sequence}`);
       const found = await rows(
-        `select * from quota_logs where ${conditions.join(" and ")} order by sequence desc limit ${limit}`,
+        `select * from quota_logs where ${conditions.join(" and ")} order by sequence ${newestFirst ? "desc" : "asc"} limit ${limit}`,
       );
       return found.map(readLoggedRow);
     },

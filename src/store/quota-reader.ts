@@ -1,5 +1,5 @@
 /** Reads of quota outside of the teller: as committed, nothing locked, each by an index. */
-import type { EntityManager, MikroORM } from "@mikro-orm/mysql";
+import type { MikroORM } from "@mikro-orm/mysql";
 import type { FeatureId, UserId } from "../billing/id.ts";
 import { balanceOf } from "../billing/quota/account.ts";
 import type { Desk } from "../billing/quota/desk.ts";
@@ -14,25 +14,25 @@ import { loadAccount, readMoment } from "./quota-facts.ts";
 import { createQuotaLists } from "./quota-lists.ts";
 import { readReservation } from "./reservation-rows.ts";
 import { listSql, literal } from "./sql.ts";
+import { reading } from "./transaction.ts";
 
 /** Two owners are enough to know that a task id is ambiguous. */
 const TASK_OWNERS_ENOUGH = 2;
 
 export function createQuotaReader(orm: MikroORM, context: BatchContext): QuotaReader {
-  const fork = (): EntityManager => orm.em.fork({ clear: true, useContext: false });
-  const rows = (sql: string): Promise<Row[]> => fork().execute<Row[]>(sql);
+  const rows = (sql: string): Promise<Row[]> => reading(orm, (em) => em.execute<Row[]>(sql));
 
-  const openDesk = async (userId: UserId, featureId?: FeatureId): Promise<Desk | undefined> => {
-    const em = fork();
-    const { nowMs, revision } = await readMoment(em, context);
-    const { features, trialPlan } = await context.catalogAt(em, revision);
-    const account = await loadAccount(em, userId, featureId, features, nowMs);
-    if (account === undefined) return undefined;
-    post(account, dueLots(account, nowMs), nowMs);
-    const { refundWindowMs, ids } = context;
-    const newId = (prefix: string) => ids.next(prefix, nowMs, userId);
-    return { nowMs, account, features, trialPlan, refundWindowMs, source: undefined, newId };
-  };
+  const openDesk = (userId: UserId, featureId?: FeatureId): Promise<Desk | undefined> =>
+    reading(orm, async (em) => {
+      const { nowMs, revision } = await readMoment(em, context);
+      const { features, trialPlan } = await context.catalogAt(em, revision);
+      const account = await loadAccount(em, userId, featureId, features, nowMs);
+      if (account === undefined) return undefined;
+      post(account, dueLots(account, nowMs), nowMs);
+      const { refundWindowMs, ids } = context;
+      const newId = (prefix: string) => ids.next(prefix, nowMs, userId);
+      return { nowMs, account, features, trialPlan, refundWindowMs, source: undefined, newId };
+    });
 
   return {
     openDesk,
@@ -47,6 +47,12 @@ export function createQuotaReader(orm: MikroORM, context: BatchContext): QuotaRe
         `select distinct user_id from quota_reservations where task_id = ${literal(taskId)} limit ${TASK_OWNERS_ENOUGH}`,
       );
       return found.map((row) => row["user_id"] as UserId);
+    },
+    async findKeyOwner(method, idempotencyKey) {
+      const [row] = await rows(
+        `select user_id from quota_logs where idempotency_key = ${literal(idempotencyKey)} and method = ${literal(method)}`,
+      );
+      return row && (row["user_id"] as UserId);
     },
     async findBalance(userId) {
       const desk = await openDesk(userId);

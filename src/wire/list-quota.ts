@@ -1,6 +1,11 @@
 /** The list requests of QuotaService: their filters, and the keys of their pages. */
 import type { GrantId, ReservationId } from "../billing/id.ts";
-import type { GrantFilter, LogFilter, ReservationFilter, ReservationKey } from "../billing/quota/reader.ts";
+import type {
+  GrantFilter,
+  LogFilter,
+  ReservationFilter,
+  ReservationKey,
+} from "../billing/quota/reader.ts";
 import type {
   ListGrantsRequest,
   ListQuotaLogsRequest,
@@ -56,7 +61,10 @@ export function parseListReservations(
   const state = check.optionalOneOf("state", RESERVATION_STATES, request.state);
   const isOfOpenHolds = request.userId === "" && request.taskId === "";
   if (isOfOpenHolds && state !== null && state !== "HELD") {
-    check.refuse("state", "must be STATE_HELD or left out where neither user_id nor task_id is given");
+    check.refuse(
+      "state",
+      "must be STATE_HELD or left out where neither user_id nor task_id is given",
+    );
   }
   const filter = {
     userId: ifGiven(request.userId, (id) => check.userId("user_id", id)),
@@ -89,10 +97,13 @@ export function parseListLogs(
   const check = new FieldCheck();
   const filter = {
     userId: check.userId("user_id", request.userId),
-    reservationId: ifGiven(request.reservationId, (id) => check.reservationId("reservation_id", id)),
+    reservationId: ifGiven(request.reservationId, (id) =>
+      check.reservationId("reservation_id", id),
+    ),
     type: check.optionalOneOf("type", LOG_TYPES, request.type),
     startTimeMs: check.timeMs("start_time", request.startTime),
     endTimeMs: check.timeMs("end_time", request.endTime),
+    order: "NEWEST_FIRST" as const,
   };
   const paging = readPage(check, request, LOGS, filter);
   check.done();

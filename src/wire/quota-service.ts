@@ -22,7 +22,9 @@ export interface QuotaParts {
   readonly reader: QuotaReader;
 }
 
-/** The operations that a stream can carry too; `prefix` is where the request stands in its message. */
+/**
+ * The operations that a stream can carry too; `prefix` is where the request stands in its message.
+ */
 export interface QuotaOperations {
   readonly reserve: Operation<wire.ReserveQuotaRequest, wire.ReserveQuotaResponse>;
   readonly commit: Operation<wire.CommitQuotaRequest, wire.CommitQuotaResponse>;
@@ -47,7 +49,7 @@ export function quotaOperations({ teller, reader }: QuotaParts): QuotaOperations
     },
     async refund(request, { caller, signal }, prefix) {
       const asked = parse.parseRefund(request, caller, prefix);
-      const { input, userId } = await addressRefund(reader, asked.input);
+      const { input, userId } = await addressRefund(reader, asked.input, asked.idempotencyKey);
       const command = { ...asked, input };
       return render.refunded(await teller.submit(refundQuota, command, userId, signal));
     },
@@ -68,10 +70,10 @@ export function quotaHandlers(parts: QuotaParts) {
 }
 
 function otherCommands({ teller }: QuotaParts) {
-  const batchReserve: Handle<wire.BatchReserveQuotaRequest, wire.BatchReserveQuotaResponse> = async (
-    request,
-    { caller, signal },
-  ) => {
+  const batchReserve: Handle<
+    wire.BatchReserveQuotaRequest,
+    wire.BatchReserveQuotaResponse
+  > = async (request, { caller, signal }) => {
     const command = parse.parseBatchReserve(request, caller);
     const { userId } = command.input;
     return render.batch(userId, await teller.submit(batchReserveQuota, command, userId, signal));
@@ -116,11 +118,9 @@ function reads({ reader }: QuotaParts) {
       balance: has === null ? undefined : render.balance(input.userId, has),
     };
   };
-  const explain: Handle<
-    wire.ExplainReservationRequest,
-    wire.ExplainReservationResponse
-  > = async (request) =>
-    render.explained(await explainReservation(reader, parse.parseReservationId(request)));
+  const explain: Handle<wire.ExplainReservationRequest, wire.ExplainReservationResponse> = async (
+    request,
+  ) => render.explained(await explainReservation(reader, parse.parseReservationId(request)));
   return {
     getReservation: get,
     getBalance: balance,
@@ -130,10 +130,9 @@ function reads({ reader }: QuotaParts) {
 }
 
 function lists({ reader }: QuotaParts) {
-  const reservations: Handle<
-    wire.ListReservationsRequest,
-    wire.ListReservationsResponse
-  > = async (request) => {
+  const reservations: Handle<wire.ListReservationsRequest, wire.ListReservationsResponse> = async (
+    request,
+  ) => {
     const { filter, paging } = parseListReservations(request);
     const found = await reader.listReservations(filter, paging.page);
     const { rows, nextPageToken } = paging.split(found, (row) => row);

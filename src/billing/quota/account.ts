@@ -25,7 +25,8 @@ export interface Use {
   readonly reservationId: ReservationId;
   readonly startMs: number;
   readonly quantity: number;
-  readonly held: boolean;
+  /** Until when it is an open hold; null once it is settled. */
+  readonly heldUntilMs: number | null;
   readonly counts: boolean;
 }
 
@@ -35,7 +36,7 @@ export function useOf(reservation: Reservation): Use {
     reservationId: reservation.reservationId,
     startMs: reservation.createTimeMs,
     quantity: reservation.quantity,
-    held: reservation.state === "HELD",
+    heldUntilMs: reservation.state === "HELD" ? reservation.expireTimeMs : null,
     counts: reservation.countsForLimits,
   };
 }

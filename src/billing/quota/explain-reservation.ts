@@ -28,7 +28,10 @@ export interface RuleTrace {
   readonly observed: string;
 }
 
-/** More movements than any one reservation makes: a row a lot for the hold and for its end. */
+/**
+ * More movements than any one reservation makes: a row a lot for the hold and for its end. What
+ * comes after them are further refunds, which move nothing.
+ */
 const LOGS_MAX = 500;
 
 /** Refused as RESERVATION_NOT_FOUND. */
@@ -39,20 +42,25 @@ export async function explainReservation(
   const reservation = await reader.findReservation(reservationId);
   if (reservation === undefined) throw reservationNotFound(reservationId);
   const { userId, featureId, featureVersion, allocations } = reservation;
-  const filter = { userId, reservationId, type: null, startTimeMs: null, endTimeMs: null };
+  const all = { type: null, startTimeMs: null, endTimeMs: null } as const;
+  const filter = { userId, reservationId, ...all, order: "OLDEST_FIRST" } as const;
   const [feature, logs] = await Promise.all([
     reader.findFeatureVersion(featureId, featureVersion),
     reader.listLogs(filter, { after: null, limit: LOGS_MAX }),
   ]);
   assert(feature !== undefined, "a reserved version stays in the catalogue");
-  // A commit after expiry draws anew, so earlier movements may name other lots than the allocations do.
+  // A commit after expiry draws anew, so earlier movements may name other lots than the allocations
+  // do.
   const drawn = new Set(allocations.map(({ grantId }) => grantId));
   for (const { grantId } of logs) if (grantId !== null) drawn.add(grantId);
   const grants = await reader.findGrants(userId, [...drawn]);
-  return { reservation, rules: rulesOf(reservation, feature), grants, logs: logs.toReversed() };
+  return { reservation, rules: rulesOf(reservation, feature), grants, logs };
 }
 
-/** The rules in their order of precedence; those about the user's and the feature's state had passed. */
+/**
+ * The rules in their order of precedence; those about the user's and the feature's state had
+ * passed.
+ */
 function rulesOf(reservation: Reservation, feature: Feature): RuleTrace[] {
   const { decision } = reservation;
   return [
@@ -85,7 +93,8 @@ function limitRules(feature: Feature, usage: UsageTrace | null, quantity: number
   const { lastHour = 0, lastDay = 0, inFlight = 0, lastStartMs = null } = usage ?? {};
   const limit = (max: number | undefined, unit: string) => (max ? `${max} ${unit}` : "");
   const more = `, and ${quantity} more asked for`;
-  const last = lastStartMs === null ? "no use within a day" : `last use at ${timeText(lastStartMs)}`;
+  const last =
+    lastStartMs === null ? "no use within a day" : `last use at ${timeText(lastStartMs)}`;
   // Without any limit uses are not counted, so there is nothing that was seen.
   const seen = (text: string) => (usage === null ? "" : text);
   return [

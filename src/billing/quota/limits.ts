@@ -17,7 +17,8 @@ export function usageAt(uses: readonly Use[], nowMs: number): UsageTrace {
   let inFlight = 0;
   let lastStartMs: number | null = null;
   for (const use of uses) {
-    if (use.held) inFlight += 1;
+    // An overdue hold is as good as ended: a limit must not depend on when a sweeper runs.
+    if (use.heldUntilMs !== null && nowMs < use.heldUntilMs) inFlight += 1;
     if (!use.counts) continue;
     // No upper bound: after the clock stepped back, uses "of the future" still count.
     if (use.startMs > nowMs - HOUR_WINDOW_MS) lastHour += use.quantity;

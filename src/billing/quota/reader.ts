@@ -12,6 +12,8 @@ export interface QuotaReader {
   findReservation(id: ReservationId): Promise<Reservation | undefined>;
   /** The users who have reservations under a task id; two are enough to know that it is ambiguous. */
   findTaskOwners(taskId: TaskId): Promise<readonly UserId[]>;
+  /** Whose account a key of a method that moves quota was used for; undefined when it was not used. */
+  findKeyOwner(method: string, idempotencyKey: string): Promise<UserId | undefined>;
   /** Undefined for an unknown user. One user's open lots are read, however long the log is. */
   findBalance(userId: UserId): Promise<Balance | undefined>;
   /**
@@ -60,7 +62,7 @@ export interface GrantFilter {
   readonly includeClosed: boolean;
 }
 
-/** A user's movements, newest first. */
+/** A user's movements. */
 export interface LogFilter {
   readonly userId: UserId;
   readonly reservationId: ReservationId | null;
@@ -69,6 +71,7 @@ export interface LogFilter {
   readonly startTimeMs: number | null;
   /** Before this time; null for no bound. */
   readonly endTimeMs: number | null;
+  readonly order: "NEWEST_FIRST" | "OLDEST_FIRST";
 }
 
 /** A row of the log with the operation that it belongs to. */

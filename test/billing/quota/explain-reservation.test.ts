@@ -39,6 +39,14 @@ describe("ExplainReservation", () => {
     ]);
   });
 
+  it("gives the hold first, however many further refunds have come since", async () => {
+    const world = worldWithAnn();
+    const hold = reserve(world);
+    for (let time = 0; time < 600; time++) refund(world, hold);
+    const { logs } = await explainReservation(readerOf(world), hold.reservationId);
+    assert.deepEqual(logs.slice(0, 3).map(({ type }) => type), ["RESERVE", "REFUND", "REFUND"]);
+  });
+
   it("says of a feature without limits that nothing was counted", async () => {
     const world = worldWithAnn();
     const { reservationId } = reserve(world);

@@ -83,7 +83,7 @@ describe("retryAfterMs", () => {
             ...use,
             reservationId: `rsv_${at}` as ReservationId,
             startMs: START_MS - ageMs,
-            held: false,
+            heldUntilMs: null,
           }),
         );
         const limited = feature(LIMITED, { rateLimitPolicy: limits(terms) });

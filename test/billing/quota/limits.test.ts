@@ -118,7 +118,7 @@ describe("hourly and daily maxima", () => {
     const uses = [0, 1, 2, 3].map((hours): Use => {
       const startMs = START_MS - hours * HOUR_MS;
       const reservationId = `rsv_${hours}` as ReservationId;
-      return { reservationId, startMs, quantity: hours + 1, held: hours > 1, counts: true };
+      return { reservationId, startMs, quantity: hours + 1, heldUntilMs: hours > 1 ? Infinity : null, counts: true };
     });
     const usage = { lastHour: 1, lastDay: 10, inFlight: 2, lastStartMs: START_MS };
     assert.deepEqual(usageAt(uses, START_MS), usage);
@@ -185,8 +185,10 @@ describe("the bound on open holds", () => {
     refund(world, two);
     reserve(world, LIMITED);
     assert.equal(tryUse(world), "IN_FLIGHT_LIMITED");
+    world.nowMs = three.expireTimeMs - 1;
+    assert.equal(tryUse(world), "IN_FLIGHT_LIMITED");
     world.nowMs = three.expireTimeMs;
-    assert.equal(tryUse(world), "IN_FLIGHT_LIMITED", "overdue holds are open until they are swept");
+    assert.equal(tryUse(world), "passes", "an overdue hold doesn't count, swept or not");
     expire(world, three);
     assert.equal(tryUse(world), "passes");
     assertBooks(world);
@@ -195,8 +197,10 @@ describe("the bound on open holds", () => {
   it("counts a hold for as long as it can live", () => {
     const world = limitedWorld({ maxInFlight: 1 });
     reserve(world, LIMITED, { ttlMs: DAY_MS });
-    world.nowMs += DAY_MS;
+    world.nowMs += DAY_MS - 1;
     assert.equal(tryUse(world), "IN_FLIGHT_LIMITED");
+    world.nowMs += 1;
+    assert.equal(tryUse(world), "passes");
   });
 });
 

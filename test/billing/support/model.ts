@@ -149,8 +149,7 @@ export class Model {
     for (const hold of this.holds) {
       if (hold.user !== userName || hold.feature !== featureName) continue;
       const age = this.now - hold.madeAt;
-      // No hold lives longer; one that the sweeper has missed for so long is out of sight.
-      if (hold.state === "HELD" && age <= DAY) open += 1;
+      if (hold.state === "HELD" && this.now < hold.endsAt) open += 1;
       if (!hold.counts) continue;
       if (age < HOUR) hour += hold.quantity;
       if (age < DAY) day += hold.quantity;

@@ -5,6 +5,7 @@ import { byDrawOrder } from "../../../src/billing/quota/lot.ts";
 import { dueLots, post } from "../../../src/billing/quota/posting.ts";
 import type { LoggedRow, QuotaReader } from "../../../src/billing/quota/reader.ts";
 import type { UserId } from "../../../src/billing/id.ts";
+import { operationKey } from "../../../src/billing/quota/serve.ts";
 import { isLimited } from "../../../src/billing/catalog/feature.ts";
 import type { World } from "./world.ts";
 
@@ -18,6 +19,8 @@ export function readerOf(world: World): WorldReader {
       const ofTask = reservations().filter((each) => each.taskId === taskId);
       return [...new Set(ofTask.map(({ userId }) => userId))].slice(0, 2);
     },
+    findKeyOwner: async (method, idempotencyKey) =>
+      world.operationsByKey.get(operationKey(method, idempotencyKey))?.userId,
     findBalance: async (userId) => {
       const account = accountOf(world, userId);
       return account && balanceOf(account, world.nowMs);
@@ -36,15 +39,15 @@ export function readerOf(world: World): WorldReader {
         }
       );
     },
-    listLogs: async ({ userId, reservationId }, { limit }) =>
-      world.logs
+    listLogs: async ({ userId, reservationId, order }, { limit }) => {
+      const rows = world.logs
         .filter((row) => row.userId === userId && row.reservationId === reservationId)
         .map((row): LoggedRow => {
           const operation = world.operations.find((each) => each.operationId === row.operationId)!;
           return { ...row, line: 1, method: operation.method, caller: operation.caller };
-        })
-        .toReversed()
-        .slice(0, limit),
+        });
+      return (order === "NEWEST_FIRST" ? rows.toReversed() : rows).slice(0, limit);
+    },
     findFeatureVersion: async (featureId, version) => {
       const feature = world.features.get(featureId);
       if (feature === undefined || feature === "unpublished") return undefined;
