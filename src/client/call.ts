@@ -179,10 +179,13 @@ async function attempt<Request, Response>(
       { deadline },
       (error, response) => {
         signal?.removeEventListener("abort", cancel);
-        if (error !== null) reject(signal?.aborted ? givenUp(signal) : toBillingError(error));
-        else if (response === undefined)
+        if (error !== null) {
+          reject(signal?.aborted ? givenUp(signal) : toBillingError(error));
+        } else if (response === undefined) {
           reject(new TypeError(`${path} was answered without a message`));
-        else resolve(response);
+        } else {
+          resolve(response);
+        }
       },
     );
     function cancel(): void {

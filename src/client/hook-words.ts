@@ -107,8 +107,9 @@ export function parseHook(
     return { command: { name: "help" }, settings: settingsOf(values, env) };
   }
   const own = OWN_WORDS[name];
-  if (own === undefined)
+  if (own === undefined) {
     throw new UsageError(name === "" ? "say what to do" : `unknown command ${name}`);
+  }
   if (more.length > 0) throw new UsageError(`unexpected ${more.join(" ")}`);
   const foreign = Object.values(OWN_WORDS)
     .flat()
@@ -136,8 +137,9 @@ function commandOf(name: string, values: Words, nowMs: number): HookCommand {
 
 function refundEntry(values: Words, createTimeMs: number): SpoolEntry {
   const reason = REFUND_REASONS.find((known) => known === values.reason);
-  if (reason === undefined)
+  if (reason === undefined) {
     throw new UsageError(`--reason must be one of ${REFUND_REASONS.join(", ")}`);
+  }
   const words = {
     reason,
     failedStep: fitStep(values.step ?? ""),

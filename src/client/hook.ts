@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 
 import { connect, type BillingClient } from "./client.ts";
 import {
+  DELIVERY_DEADLINE_MAX_MS,
   deliverInBackground,
   deliverNow,
   deliverUnspooled,
@@ -79,8 +80,9 @@ async function deliver(
         ? await deliverNow(spool, line.send, entry)
         : await deliverUnspooled(line.send, entry, spool);
     print(json(reportOf(entry, delivery)));
-    if (delivery.spoolError !== undefined)
+    if (delivery.spoolError !== undefined) {
       warn(`billing-hook: spool: ${delivery.spoolError.message}`);
+    }
     if (delivery.outcome === "SPOOLED") warn(`billing-hook: spooled: ${delivery.error.message}`);
     if (delivery.outcome === "DELIVERED" && spool instanceof Spool) {
       await takeAlong(spool, line.send, warn);
@@ -97,8 +99,9 @@ async function deliver(
 async function takeAlong(spool: Spool, send: Send, warn: (line: string) => void): Promise<void> {
   try {
     const { refused } = await deliverWaiting(spool, send, { maxEntries: TAKEN_ALONG_MAX });
-    if (refused > 0)
+    if (refused > 0) {
       warn(`billing-hook: ${refused} spooled calls were refused: see billing-hook status`);
+    }
   } catch (error) {
     warn(`billing-hook: spool: ${String(error)}`);
   }
@@ -184,7 +187,10 @@ async function dial(settings: HookSettings): Promise<BillingClient> {
       tokenFile === undefined ? undefined : async () => (await readFile(tokenFile, "utf8")).trim(),
     tls,
     allowPlaintext: settings.allowPlaintext,
-    callerDeadlineMs: settings.deadlineMs === undefined ? undefined : Number(settings.deadlineMs),
+    callerDeadlineMs:
+      settings.deadlineMs === undefined
+        ? undefined
+        : Math.min(Number(settings.deadlineMs), DELIVERY_DEADLINE_MAX_MS),
   });
 }
 

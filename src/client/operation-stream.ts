@@ -66,8 +66,9 @@ export class OperationStream {
   }
 
   submit(payload: Payload): Promise<Result> {
-    if (this.#closing !== undefined)
+    if (this.#closing !== undefined) {
       return Promise.reject(localError(Code.CANCELLED, "the stream is closed"));
+    }
     if (this.#pending.size >= PENDING_MAX) {
       const message = `${PENDING_MAX} operations wait already`;
       return Promise.reject(localError(Code.RESOURCE_EXHAUSTED, message));
@@ -126,6 +127,8 @@ export class OperationStream {
       call.on("status", (status: StatusObject) => this.#broken(call, status));
       this.#opening = false;
       this.#pump();
+      // All that the stream was opened for may have run out of time meanwhile.
+      this.#closeIfDone();
     } catch (error) {
       this.#opening = false;
       this.#failAll(toBillingError(error));
@@ -139,10 +142,11 @@ export class OperationStream {
     // An answer to what was given up, or the second one to what was sent twice.
     if (operation === undefined) return;
     this.#sent.delete(operation);
-    if (result?.$case === "error") this.#refused(operation, fromStatus(result.value));
-    else if (result === undefined)
+    if (result === undefined) {
       this.#end(operation, localError(Code.INTERNAL, "the answer is empty"));
-    else {
+    } else if (result.$case === "error") {
+      this.#refused(operation, fromStatus(result.value));
+    } else {
       this.#caller.noteSuccess();
       this.#end(operation, result);
     }

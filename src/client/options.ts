@@ -119,8 +119,9 @@ function retryPolicyOf(given: Partial<RetryPolicy> = {}): RetryPolicy {
     "budgetRefill",
   ] as const) {
     const value = retry[name];
-    if (!(value >= 0 && value <= HOUR_MS))
+    if (!(value >= 0 && value <= HOUR_MS)) {
       throw new TypeError(`retry.${name} must be from 0 to ${HOUR_MS}`);
+    }
   }
   if (!(retry.backoffMultiplier >= 1 && retry.backoffMultiplier <= ATTEMPTS_MAX)) {
     throw new TypeError(`retry.backoffMultiplier must be from 1 to ${ATTEMPTS_MAX}`);
@@ -156,7 +157,7 @@ function channelOptionsOf({ loadBalancing = "pick_first", tls }: ConnectOptions)
     "grpc.keepalive_timeout_ms": 10_000,
     // grpc-js waits from 1 s up to 2 minutes before it connects again: longer than our calls live.
     "grpc.initial_reconnect_backoff_ms": 100,
-    "grpc.max_reconnect_backoff_ms": 2_000,
+    "grpc.max_reconnect_backoff_ms": 1_000,
     // We repeat calls ourselves, with one budget and with the reasons in view.
     "grpc.enable_retries": 0,
     // Nobody else's DNS record configures how we treat money.

@@ -107,8 +107,9 @@ export async function commitHold(
     }
     const entry = { method: "CommitQuota", createTimeMs: Date.now(), input } as const;
     const spoolError = await spoolForLater(options.spool, entry).catch(asError);
-    if (spoolError)
+    if (spoolError) {
       throw new UnsettledError({ reservationId, intent: "COMMIT", error, spoolError, cause });
+    }
     return settled(held, "COMMIT_SPOOLED", options, error);
   }
 }

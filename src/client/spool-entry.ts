@@ -55,8 +55,9 @@ export function decodeEntry(bytes: Buffer): SpoolFile {
     if (!isRecord(file) || file["version"] !== VERSION || typeof file["entry"] !== "string") {
       throw new CorruptEntryError("not a spool entry of this version");
     }
-    if (file["sha256"] !== checksum(file["entry"]))
+    if (file["sha256"] !== checksum(file["entry"])) {
       throw new CorruptEntryError("the checksum differs");
+    }
     const entry = readEntry(JSON.parse(file["entry"]));
     return isRecord(file["burial"]) ? { entry, burial: readBurial(file["burial"]) } : { entry };
   } catch (error) {
@@ -75,8 +76,9 @@ function readEntry(value: unknown): SpoolEntry {
 
 function readCommit(input: Fields): CommitInput {
   const amount = optional(input, "actualAmount");
-  if (amount !== undefined && !/^\d{1,19}$/.test(amount))
+  if (amount !== undefined && !/^\d{1,19}$/.test(amount)) {
     throw new CorruptEntryError("actualAmount");
+  }
   return {
     idempotencyKey: text(input, "idempotencyKey"),
     reservationId: text(input, "reservationId"),

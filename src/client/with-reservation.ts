@@ -92,16 +92,14 @@ const ATTEMPTS_MAX = 20;
  * Runs the work under a hold.
  *
  * - The hold's key is made from user, task and feature. A run that starts over after a crash
- * continues
- *   under the same hold; one that follows a refunded or expired hold gets the next one.
+ *   continues under the same hold; one that follows a refunded or expired hold gets the next one.
  * - What the work throws is thrown on, after the refund is delivered or spooled.
  * - A commit whose outcome is unknown is repeated until it is known, or spooled; it is never
- * refunded.
+ *   refunded.
  *
  * @throws BillingError when the hold is refused or its outcome is unknown (it then ends by itself);
- *   TaskAlreadyDoneError; TaskAttemptsError; UnsettledError when neither service nor spool could be
- * told;
- *   whatever the work throws
+ *   TaskAlreadyDoneError; TaskAttemptsError; UnsettledError when neither service nor spool could
+ *   be told; whatever the work throws
  */
 export async function withReservation<Value>(
   client: BillingClient,
@@ -111,8 +109,9 @@ export async function withReservation<Value>(
 ): Promise<TaskOutcome<Value>> {
   const { ttlMs = TTL_DEFAULT_MS, signal: cancel } = task;
   const { heartbeatFraction: fraction = HEARTBEAT_FRACTION } = options;
-  if (!(fraction > 0 && fraction < 1))
+  if (!(fraction > 0 && fraction < 1)) {
     throw new TypeError("heartbeatFraction must be between 0 and 1");
+  }
   cancel?.throwIfAborted();
   const { reservation, attempt, replayed } = await openHold(client, { ...task, ttlMs });
   const fail = async (thrown: unknown, fault: Fault): Promise<never> => {

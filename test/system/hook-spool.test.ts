@@ -251,8 +251,9 @@ describe("the spool", () => {
   it("lets no entry that fails stand in the way of the others", async () => {
     for (const each of ["a", "b", "c"]) await waits(spool, each);
     const failing = line((sentKey) => {
-      if (sentKey === "a")
+      if (sentKey === "a") {
         throw new BillingError({ code: Code.INTERNAL, reason: "INTERNAL", message: "bug" });
+      }
     });
     const first = await deliverWaiting(spool, failing.send, { all: true });
     assert.deepEqual([first.delivered, first.postponed], [2, 1]);

@@ -162,8 +162,9 @@ describe("client calls", () => {
     const cameMs: number[] = [];
     const server = await serve((_call, index) => {
       cameMs.push(performance.now());
-      if (index === 1)
+      if (index === 1) {
         throw new Fault(Code.UNAVAILABLE, "full", { reason: "OVERLOADED", retryDelayMs: 120 });
+      }
       return HELD;
     });
     await client(server).reserve(INPUT);

@@ -112,8 +112,9 @@ describe("the fault behind an error", () => {
       ["a string", "STEP_FAILED"],
       [undefined, "STEP_FAILED"],
     ];
-    for (const [thrown, reason] of expected)
+    for (const [thrown, reason] of expected) {
       assert.equal(faultOf(thrown).reason, reason, String(thrown));
+    }
   });
 
   it("names the step that a StepFailedError names, also when it is wrapped", () => {

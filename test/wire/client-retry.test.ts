@@ -117,8 +117,9 @@ describe("retry policy", () => {
     }
     assert.equal(repetitions, 50);
     let answers = 0;
-    for (; !budgetAllows(DEFAULT_RETRY, tokens); answers++)
+    for (; !budgetAllows(DEFAULT_RETRY, tokens); answers++) {
       tokens = afterSuccess(DEFAULT_RETRY, tokens);
+    }
     assert.ok(answers >= 500 && answers <= 502, `repetitions came back after ${answers} answers`);
   });
 
