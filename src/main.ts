@@ -130,6 +130,7 @@ function serve(
     ...config.grpc,
     // The configuration has made sure that plain text is meant.
     allowPlaintext: config.grpc.tls === undefined,
+    ready: false,
     identities: config.identities,
     quota: { teller: served, reader: quotaReader },
     membership: { teller: served, quotaReader, reader, catalogReader },

@@ -1,6 +1,6 @@
 /**
- * The gate that every call of ours passes: who calls, whether they may, and whether there is room. It
- * knows what is open, so that a draining server can wait for it.
+ * The gate that every call of ours passes: who calls, whether they may, and whether there is room.
+ * It knows what is open, so that a draining server can wait for it.
  */
 import { Refusal } from "../billing/refusal.ts";
 import type { CallObserver, Log } from "../telemetry/observer.ts";
@@ -48,13 +48,15 @@ export class CallGate {
   }
 
   /**
-   * Who is calling, if they may call the method. It is asked before anything of the request is looked at.
+   * Who is calling, if they may call the method. It is asked before anything of the request is
+   * looked at.
    * @throws WireRefusal UNAUTHENTICATED, PERMISSION_DENIED
    */
   authorize(call: SurfaceCall, access: MethodAccess): KnownCaller {
     const known = this.#options.authenticator.identify(call);
     if (known === undefined) {
-      const message = "the call needs a bearer token or a client certificate that this server knows";
+      const message =
+        "the call needs a bearer token or a client certificate that this server knows";
       throw new WireRefusal("UNAUTHENTICATED", message);
     }
     if ((known.roles & access.roles) === 0) {

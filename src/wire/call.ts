@@ -1,7 +1,7 @@
 /**
  * The adapter between grpc-js and our handlers. Plain functions around each handler and no
- * interceptors: each of those would cost some percent of a call. No promise gets away unhandled here;
- * grpc-js would let it end the process.
+ * interceptors: each of those would cost some percent of a call. No promise gets away unhandled
+ * here; grpc-js would let it end the process.
  */
 import { randomUUID } from "node:crypto";
 import { status, type handleUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
@@ -118,7 +118,9 @@ function cancelledCode(call: SurfaceCall): status {
 }
 
 export function undecodable(): BadField {
-  return new BadField([{ field: "", rule: "the request is no message of the method's request type" }]);
+  return new BadField([
+    { field: "", rule: "the request is no message of the method's request type" },
+  ]);
 }
 
 /** A request header; undefined when it isn't there. */

@@ -39,7 +39,9 @@ interface MutatingRequest {
   readonly validateOnly: boolean;
 }
 
-/** The parts of every command; `read` reads its own fields, and gives nothing where one is missing. */
+/**
+ * The parts of every command; `read` reads its own fields, and gives nothing where one is missing.
+ */
 function commandOf<Input>(
   request: MutatingRequest,
   caller: Caller,

@@ -1,6 +1,6 @@
 /**
- * The contract as the server reads it: the descriptors that `npm run generate` writes. Who may call a
- * method stands in its option `billing.option.v1.access`, so the contract is the policy.
+ * The contract as the server reads it: the descriptors that `npm run generate` writes. Who may call
+ * a method stands in its option `billing.option.v1.access`, so the contract is the policy.
  */
 import { readFileSync } from "node:fs";
 import { createFileRegistry, fromBinary, getExtension, hasExtension } from "@bufbuild/protobuf";
@@ -10,7 +10,9 @@ import { Role } from "../gen/billing/option/v1/options.ts";
 
 const DESCRIPTORS = new URL("../gen/descriptor.binpb", import.meta.url);
 const ACCESS_OPTION = "billing.option.v1.access";
-/** Our own services; the others (health, reflection) tell nobody anything that is worth guarding. */
+/**
+ * Our own services; the others (health, reflection) tell nobody anything that is worth guarding.
+ */
 const OWN_PACKAGES = /^billing\./;
 
 /** The access rule of one method. */

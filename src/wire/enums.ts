@@ -5,7 +5,10 @@
  */
 import type { ApprovalKind, ApprovalState } from "../billing/catalog/approval.ts";
 import type { AccessScope, FeatureState } from "../billing/catalog/feature.ts";
-import type { Membership as DomainMembership, MembershipState } from "../billing/membership/membership.ts";
+import type {
+  Membership as DomainMembership,
+  MembershipState,
+} from "../billing/membership/membership.ts";
 import type { LogType } from "../billing/quota/posting.ts";
 import type { RefundQuota } from "../billing/quota/refund-quota.ts";
 import type { ReservationState } from "../billing/quota/reservation.ts";

@@ -1,8 +1,8 @@
 /**
- * Request fields become values of the domain here. One FieldCheck a request collects every field that
- * breaks its rule; `done` refuses all of them together. The rules are those that the proto comments
- * state. A parser always returns a value, so that the rest of the request is checked too; what it returns for
- * a bad field never leaves, since `done` throws.
+ * Request fields become values of the domain here. One FieldCheck a request collects every field
+ * that breaks its rule; `done` refuses all of them together. The rules are those that the proto
+ * comments state. A parser always returns a value, so that the rest of the request is checked too;
+ * what it returns for a bad field never leaves, since `done` throws.
  */
 import type { Duration } from "../gen/google/protobuf/duration.ts";
 import {
@@ -103,9 +103,12 @@ export class FieldCheck {
     return this.#id(field, value);
   }
 
-  /** All ids have one rule, those that we made too: what isn't there is not found, not malformed. */
+  /**
+   * All ids have one rule, those that we made too: what isn't there is not found, not malformed.
+   */
   #id(field: string, value: string): string {
-    if (!CALLER_ID.test(value)) this.refuse(field, value === "" ? `is required: ${ID_RULE}` : ID_RULE);
+    if (!CALLER_ID.test(value))
+      this.refuse(field, value === "" ? `is required: ${ID_RULE}` : ID_RULE);
     return value;
   }
 

@@ -38,7 +38,9 @@ export interface Authenticator {
   identify(call: SurfaceCall): KnownCaller | undefined;
 }
 
-/** Enough for every caller and a rotation of all tokens; a flood of tokens can't fill it, see below. */
+/**
+ * Enough for every caller and a rotation of all tokens; a flood of tokens can't fill it, see below.
+ */
 const CACHE_MAX = 1_000;
 /** Longer than any token of ours: nothing that long is hashed. */
 const HEADER_LENGTH_MAX = 1_024;
@@ -55,8 +57,8 @@ export function createAuthenticator(identities: readonly Identity[]): Authentica
       identity.uriSan === undefined ? [] : [[identity.uriSan, knownCaller(identity)] as const],
     ),
   );
-  // Hashing a token takes as long as the rest of the check. Only headers that were right are kept, so
-  // what a stranger sends takes no place.
+  // Hashing a token takes as long as the rest of the check. Only headers that were right are kept,
+  // so what a stranger sends takes no place.
   const headers = new Map<string, KnownCaller>();
   // A handshake proves a certificate once for all calls of its connection.
   const connections = new WeakMap<object, { readonly known: KnownCaller | undefined }>();
@@ -109,8 +111,8 @@ function holderOf(
 
 /**
  * The URI of a certificate that has exactly one, as SPIFFE demands. Node puts a name with unusual
- * characters in quotes; a certificate with such a name identifies nobody, so that no name can pretend
- * to be two.
+ * characters in quotes; a certificate with such a name identifies nobody, so that no name can
+ * pretend to be two.
  */
 export function onlyUriSan(subjectAltName: string): string | undefined {
   if (subjectAltName.includes('"')) return undefined;
@@ -119,8 +121,9 @@ export function onlyUriSan(subjectAltName: string): string | undefined {
 }
 
 /**
- * The connection of a call, to remember its certificate by: reading one takes longer than the rest of
- * a call. grpc-js doesn't offer it, so where its insides change, certificates are read for every call.
+ * The connection of a call, to remember its certificate by: reading one takes longer than the rest
+ * of a call. grpc-js doesn't offer it, so where its insides change, certificates are read for every
+ * call.
  */
 function connectionOf(call: SurfaceCall): TLSSocket | undefined {
   const inner = call as unknown as {

@@ -80,10 +80,9 @@ function reads({ quotaReader, reader, catalogReader }: MembershipParts) {
   const get: Handle<wire.GetMembershipRequest, wire.GetMembershipResponse> = async (request) => ({
     membership: membership(await getMembership(reader, parseUserId(request))),
   });
-  const entitlement: Handle<
-    wire.CheckEntitlementRequest,
-    wire.CheckEntitlementResponse
-  > = async (request) => {
+  const entitlement: Handle<wire.CheckEntitlementRequest, wire.CheckEntitlementResponse> = async (
+    request,
+  ) => {
     const check = new FieldCheck();
     const userId = check.userId("user_id", request.userId);
     const featureId = check.featureId("feature_id", request.featureId);

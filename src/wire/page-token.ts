@@ -1,6 +1,7 @@
 /**
- * Pages by key (AIP-158). A token holds the key of the last row and a hash of what was asked for, so
- * that it can't be used on another list. It is no secret and no permission: it only says where to go on.
+ * Pages by key (AIP-158). A token holds the key of the last row and a hash of what was asked for,
+ * so that it can't be used on another list. It is no secret and no permission: it only says where
+ * to go on.
  */
 import { createHash } from "node:crypto";
 import type { Page } from "../billing/quota/reader.ts";
@@ -33,8 +34,14 @@ export interface ListKey<Key> {
 export interface PageRequest<Key> {
   /** For the reader: one row more than the page has, which tells whether another page follows. */
   readonly page: Page<Key>;
-  /** Splits what was read into the page and the token of the next one; the token is empty on the last. */
-  split<Row>(rows: readonly Row[], keyOf: (row: Row) => Key): { rows: readonly Row[]; nextPageToken: string };
+  /**
+   * Splits what was read into the page and the token of the next one; the token is empty on the
+   * last.
+   */
+  split<Row>(
+    rows: readonly Row[],
+    keyOf: (row: Row) => Key,
+  ): { rows: readonly Row[]; nextPageToken: string };
 }
 
 /**
@@ -48,7 +55,8 @@ export function readPage<Key>(
   filter: object,
 ): PageRequest<Key> {
   if (request.pageSize < 0) check.refuse("page_size", "must not be negative");
-  const size = request.pageSize === 0 ? PAGE_SIZE_DEFAULT : Math.min(request.pageSize, PAGE_SIZE_MAX);
+  const size =
+    request.pageSize === 0 ? PAGE_SIZE_DEFAULT : Math.min(request.pageSize, PAGE_SIZE_MAX);
   const hash = hashOf(key.list, filter);
   return {
     page: { after: readToken(check, request.pageToken, key, hash), limit: size + 1 },
@@ -56,7 +64,10 @@ export function readPage<Key>(
       if (rows.length <= size) return { rows, nextPageToken: "" };
       const shown = rows.slice(0, size);
       const parts = [hash, ...key.write(keyOf(shown[size - 1]!))];
-      return { rows: shown, nextPageToken: Buffer.from(JSON.stringify(parts)).toString("base64url") };
+      return {
+        rows: shown,
+        nextPageToken: Buffer.from(JSON.stringify(parts)).toString("base64url"),
+      };
     },
   };
 }
@@ -71,7 +82,10 @@ function readToken<Key>(
   const [asked, ...parts] = partsOf(token) ?? [];
   const after = asked === hash ? key.read(parts) : undefined;
   if (after !== undefined) return after;
-  check.refuse("page_token", "must be the next_page_token of a page that was asked for with the same fields");
+  check.refuse(
+    "page_token",
+    "must be the next_page_token of a page that was asked for with the same fields",
+  );
   return null;
 }
 

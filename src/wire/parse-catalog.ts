@@ -41,7 +41,10 @@ export function readVersion(check: FieldCheck, field: string, version: number): 
 }
 
 /** The terms of a new version; what else the message has is not read. */
-export function readTerms(check: FieldCheck, feature: wire.Feature | undefined): FeatureTerms | undefined {
+export function readTerms(
+  check: FieldCheck,
+  feature: wire.Feature | undefined,
+): FeatureTerms | undefined {
   if (feature === undefined) {
     check.refuse("feature", "is required");
     return undefined;
@@ -70,7 +73,12 @@ function readPolicy(
   return {
     maxPerHour: check.int(`${at}.max_per_hour`, policy.maxPerHour, USES, 0),
     maxPerDay: check.int(`${at}.max_per_day`, policy.maxPerDay, USES, 0),
-    cooldownSeconds: check.int(`${at}.cooldown_seconds`, policy.cooldownSeconds, COOLDOWN_SECONDS, 0),
+    cooldownSeconds: check.int(
+      `${at}.cooldown_seconds`,
+      policy.cooldownSeconds,
+      COOLDOWN_SECONDS,
+      0,
+    ),
     maxInFlight: check.int(`${at}.max_in_flight`, policy.maxInFlight, IN_FLIGHT, 0),
   };
 }
@@ -93,7 +101,8 @@ function readMatter(check: FieldCheck, approval: wire.Approval): ApprovalMatter 
   const { kind, featureVersion, adjustment } = approval;
   switch (check.oneOf("approval.kind", APPROVAL_KINDS, kind) as ApprovalKind | null) {
     case "ZERO_COST_FEATURE":
-      if (adjustment !== undefined) check.refuse("approval.adjustment", "is for QUOTA_ADJUSTMENT only");
+      if (adjustment !== undefined)
+        check.refuse("approval.adjustment", "is for QUOTA_ADJUSTMENT only");
       return readRef(check, featureVersion);
     case "QUOTA_ADJUSTMENT":
       if (featureVersion !== undefined) {

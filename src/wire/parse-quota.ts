@@ -1,4 +1,7 @@
-/** Requests of QuotaService as commands and queries of the domain; each reports all of its bad fields. */
+/**
+ * Requests of QuotaService as commands and queries of the domain; each reports all of its bad
+ * fields.
+ */
 import { DAY_MS } from "../billing/clock.ts";
 import type { Caller, ReservationId, UserId } from "../billing/id.ts";
 import type { CheckQuota } from "../billing/quota/check-quota.ts";
@@ -14,7 +17,11 @@ import {
   TTL_DEFAULT_MS,
   TTL_MIN_MS,
 } from "../billing/quota/reservation.ts";
-import type { BatchReserveQuota, ReserveLine, ReserveQuota } from "../billing/quota/reserve-quota.ts";
+import type {
+  BatchReserveQuota,
+  ReserveLine,
+  ReserveQuota,
+} from "../billing/quota/reserve-quota.ts";
 import { isSubjective } from "../billing/quota/subjective.ts";
 import type {
   BatchReserveQuotaRequest,
@@ -98,7 +105,8 @@ export function parseCommit(
   const { actualAmount } = request;
   const input = {
     reservationId: check.reservationId("reservation_id", request.reservationId),
-    actualAmount: actualAmount === undefined ? null : check.amount("actual_amount", actualAmount, 0n),
+    actualAmount:
+      actualAmount === undefined ? null : check.amount("actual_amount", actualAmount, 0n),
   };
   check.done();
   return { input, idempotencyKey, caller, validateOnly: request.validateOnly };

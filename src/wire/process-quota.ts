@@ -1,14 +1,25 @@
 /**
- * ProcessQuota: reserve, commit and refund over one bidirectional stream. Operations are served side by
- * side and answered as each is settled. A refused operation is an answer; only what makes the stream
- * itself useless ends it with a status: no permission, bytes that are no message, a draining server.
+ * ProcessQuota: reserve, commit and refund over one bidirectional stream. Operations are served
+ * side by side and answered as each is settled. A refused operation is an answer; only what makes
+ * the stream itself useless ends it with a status: no permission, bytes that are no message, a
+ * draining server.
  */
 import { status, type handleBidiStreamingCall, type ServerDuplexStream } from "@grpc/grpc-js";
 import type { Caller } from "../billing/id.ts";
 import { BadField, Refusal } from "../billing/refusal.ts";
-import type { QuotaOperation, QuotaOperationResult } from "../gen/billing/quota/v1/quota_service.ts";
+import type {
+  QuotaOperation,
+  QuotaOperationResult,
+} from "../gen/billing/quota/v1/quota_service.ts";
 import type { ObservedCall } from "../telemetry/observer.ts";
-import { cancelledRefusal, headerOf, requestIdOf, undecodable, UNDECODABLE, type WireCall } from "./call.ts";
+import {
+  cancelledRefusal,
+  headerOf,
+  requestIdOf,
+  undecodable,
+  UNDECODABLE,
+  type WireCall,
+} from "./call.ts";
 import type { CallGate, Drainable } from "./call-gate.ts";
 import type { MethodAccess } from "./contract.ts";
 import { FieldCheck } from "./field.ts";
@@ -57,9 +68,14 @@ class OperationStream implements Drainable {
   readonly #cancellation = new AbortController();
   /** The correlation ids of operations that aren't answered yet. */
   readonly #open = new Set<string>();
-  /** Operations that were read and whose answers haven't left yet, their number bounds what is kept. */
+  /**
+   * Operations that were read and whose answers haven't left yet, their number bounds what is kept.
+   */
   #unanswered = 0;
-  /** Why no further operation is taken: null once the caller has sent all; undefined while it goes on. */
+  /**
+   * Why no further operation is taken: null once the caller has sent all; undefined while it goes
+   * on.
+   */
   #ending: Failure | null | undefined;
   #isOver = false;
 
@@ -93,7 +109,8 @@ class OperationStream implements Drainable {
   }
 
   #take(operation: QuotaOperation): void {
-    // What was still buffered when the end was decided is left unanswered: the key makes it safe to repeat.
+    // What was still buffered when the end was decided is left unanswered: the key makes it safe to
+    // repeat.
     if (this.#ending !== undefined || this.#isOver) return;
     if ((operation as unknown) === UNDECODABLE) {
       this.#endWhenAnswered(failureOf(undecodable(), this.#occasion));
@@ -122,7 +139,8 @@ class OperationStream implements Drainable {
   async #serve({ correlationId, operation }: QuotaOperation, isFirst: boolean): Promise<Result> {
     const check = new FieldCheck();
     check.key("correlation_id", correlationId);
-    if (operation === undefined) check.refuse("operation", "is required: reserve, commit or refund");
+    if (operation === undefined)
+      check.refuse("operation", "is required: reserve, commit or refund");
     if (!isFirst) check.refuse("correlation_id", "must not be that of an unanswered operation");
     check.done();
     this.#open.add(correlationId);

@@ -1,6 +1,6 @@
 /**
- * THE table of errors: what each reason of error_reason.proto becomes on the wire. The proto's comments,
- * this table and docs/errors.md say the same, which a test holds.
+ * THE table of errors: what each reason of error_reason.proto becomes on the wire. The proto's
+ * comments, this table and docs/errors.md say the same, which a test holds.
  */
 import { status } from "@grpc/grpc-js";
 import type { ErrorReason } from "../gen/billing/error/v1/error_reason.ts";
@@ -90,20 +90,26 @@ const unmet = (metadata: Keys, subject: Resource | undefined, zh: string) =>
 const unavailable = (retryAfterMs: number, zh: string) =>
   row(status.UNAVAILABLE, [], zh, { retryAfterMs });
 const exhausted = (metadata: Keys, quota: Quota, zh: string, retryAfterMs?: number) =>
-  row(status.RESOURCE_EXHAUSTED, metadata, zh, { detail: { kind: "QUOTA", ...quota }, retryAfterMs });
+  row(status.RESOURCE_EXHAUSTED, metadata, zh, {
+    detail: { kind: "QUOTA", ...quota },
+    retryAfterMs,
+  });
 
 export const REASONS = {
-  INVALID_FIELD: row(status.INVALID_ARGUMENT, [], "请求参数有误，请检查后重试。", { detail: { kind: "FIELDS" } }),
+  INVALID_FIELD: row(status.INVALID_ARGUMENT, [], "请求参数有误，请检查后重试。", {
+    detail: { kind: "FIELDS" },
+  }),
   UNAUTHENTICATED: row(status.UNAUTHENTICATED, [], "未能确认调用方身份，请检查访问凭证。"),
   PERMISSION_DENIED: denied(["method", "roles"], undefined, "当前身份无权执行此操作。"),
-  INTERNAL: row(
-    status.INTERNAL, ["requestId"],
-    "服务内部出现故障，请稍后重试或联系客服。", { detail: { kind: "REQUEST" } },
-  ),
+  INTERNAL: row(status.INTERNAL, ["requestId"], "服务内部出现故障，请稍后重试或联系客服。", {
+    detail: { kind: "REQUEST" },
+  }),
   OVERLOADED: unavailable(OVERLOAD_RETRY_MS, "当前请求过多，请稍后重试。"),
   DATABASE_UNAVAILABLE: unavailable(DATABASE_RETRY_MS, "服务暂时不可用，请稍后重试。"),
   DRAINING: unavailable(DRAINING_RETRY_MS, "服务正在更新，请稍后重试。"),
-  ACCOUNT_BUSY: row(status.ABORTED, [], "账户正在处理其他请求，请稍后重试。", { retryAfterMs: BUSY_RETRY_MS }),
+  ACCOUNT_BUSY: row(status.ABORTED, [], "账户正在处理其他请求，请稍后重试。", {
+    retryAfterMs: BUSY_RETRY_MS,
+  }),
   IDEMPOTENCY_KEY_REUSED: exists(["method", "field"], undefined, "该幂等键已用于内容不同的请求。"),
   CANCELLED: row(status.CANCELLED, [], "请求已取消。"),
   DEADLINE_EXCEEDED: row(status.DEADLINE_EXCEEDED, [], "请求超时，请用相同的幂等键重试。"),
@@ -114,53 +120,94 @@ export const REASONS = {
   PLAN_NOT_FOUND: notFound(["planId"], PLAN, "套餐不存在。"),
   FEATURE_NOT_FOUND: notFound(["featureId"], FEATURE, "功能不存在。"),
   FEATURE_NOT_PUBLISHED: unmet(["featureId"], FEATURE, "该功能尚未上线。"),
-  FEATURE_ACCESS_DENIED: denied(["featureId", "userId", "accessScope"], FEATURE, "该功能暂未对您开放。"),
-  FEATURE_STATE_INVALID: unmet(["featureId", "version", "state"], FEATURE, "该功能版本的当前状态不允许此操作。"),
+  FEATURE_ACCESS_DENIED: denied(
+    ["featureId", "userId", "accessScope"],
+    FEATURE,
+    "该功能暂未对您开放。",
+  ),
+  FEATURE_STATE_INVALID: unmet(
+    ["featureId", "version", "state"],
+    FEATURE,
+    "该功能版本的当前状态不允许此操作。",
+  ),
   QUOTA_INSUFFICIENT: exhausted(
-    ["userId", "available", "required"], { metric: "quota_units", limit: "available" },
+    ["userId", "available", "required"],
+    { metric: "quota_units", limit: "available" },
     "额度不足，请充值或升级套餐后再试。",
   ),
   RATE_LIMITED: exhausted(
-    ["userId", "featureId", "window", "max", "used"], { metric: "feature_uses", limit: "max" },
+    ["userId", "featureId", "window", "max", "used"],
+    { metric: "feature_uses", limit: "max" },
     "使用次数已达上限，请稍后再试。",
   ),
   COOLDOWN_ACTIVE: exhausted(
-    ["userId", "featureId", "cooldownSeconds"], { metric: "feature_cooldown" },
+    ["userId", "featureId", "cooldownSeconds"],
+    { metric: "feature_cooldown" },
     "操作过于频繁，请在冷却时间结束后再试。",
   ),
   IN_FLIGHT_LIMITED: exhausted(
-    ["userId", "featureId", "max", "inFlight"], { metric: "open_holds", limit: "max" },
+    ["userId", "featureId", "max", "inFlight"],
+    { metric: "open_holds", limit: "max" },
     "进行中的任务已达上限，请等待任务完成后再试。",
   ),
   FLOOD_LIMITED: exhausted(
-    ["userId"], { metric: "requests_per_second" },
-    "请求过于频繁，请稍后再试。", FLOOD_RETRY_MS,
+    ["userId"],
+    { metric: "requests_per_second" },
+    "请求过于频繁，请稍后再试。",
+    FLOOD_RETRY_MS,
   ),
-  RESERVATION_NOT_FOUND: notFound(["reservationId | taskId"], RESERVATION, "未找到对应的额度预留记录。"),
+  RESERVATION_NOT_FOUND: notFound(
+    ["reservationId | taskId"],
+    RESERVATION,
+    "未找到对应的额度预留记录。",
+  ),
   RESERVATION_NOT_HELD: unmet(["reservationId", "state"], RESERVATION, "该额度预留已结算。"),
-  RESERVATION_EXPIRED: unmet(["reservationId"], RESERVATION, "额度预留已过期，且当前余额不足以重新预留。"),
+  RESERVATION_EXPIRED: unmet(
+    ["reservationId"],
+    RESERVATION,
+    "额度预留已过期，且当前余额不足以重新预留。",
+  ),
   ALREADY_REFUNDED: unmet(["reservationId"], RESERVATION, "额度已退还，不能再次扣除。"),
   REFUND_NOT_ELIGIBLE: unmet(["reservationId"], RESERVATION, "已超过可退还额度的期限。"),
-  SUBJECTIVE_REFUND_FORBIDDEN: unmet([], undefined, "仅因系统故障退还额度，对结果不满意不在退还范围内。"),
+  SUBJECTIVE_REFUND_FORBIDDEN: unmet(
+    [],
+    undefined,
+    "仅因系统故障退还额度，对结果不满意不在退还范围内。",
+  ),
   COMMIT_EXCEEDS_RESERVATION: unmet(
-    ["reservationId", "amount", "actualAmount"], RESERVATION,
+    ["reservationId", "amount", "actualAmount"],
+    RESERVATION,
     "实际用量超过预留额度。",
   ),
-  HOLD_LIMIT_REACHED: unmet(["reservationId", "maxHoldSeconds"], RESERVATION, "额度预留已达最长时限，不能继续延长。"),
+  HOLD_LIMIT_REACHED: unmet(
+    ["reservationId", "maxHoldSeconds"],
+    RESERVATION,
+    "额度预留已达最长时限，不能继续延长。",
+  ),
   TASK_AMBIGUOUS: unmet(["taskId"], RESERVATION, "该任务编号对应多个用户，请指明用户。"),
-  GRANT_SOURCE_UNLAWFUL: unmet(["sourceKind", "sourceId"], SOURCE, "缺少已支付订单或已批准的依据，不能发放额度。"),
+  GRANT_SOURCE_UNLAWFUL: unmet(
+    ["sourceKind", "sourceId"],
+    SOURCE,
+    "缺少已支付订单或已批准的依据，不能发放额度。",
+  ),
   GRANT_SOURCE_USED: exists(
-    ["sourceKind", "sourceId", "grantId"], { type: "billing.quota.v1.Grant", facts: ["grantId"] },
+    ["sourceKind", "sourceId", "grantId"],
+    { type: "billing.quota.v1.Grant", facts: ["grantId"] },
     "该来源的额度已发放过。",
   ),
   APPROVAL_REQUIRED: unmet(["subject"], SUBJECT, "此操作须先由第二人批准。"),
   SELF_APPROVAL_FORBIDDEN: denied(["approvalId"], APPROVAL, "不能审批自己提交的申请。"),
   APPROVAL_NOT_FOUND: notFound(["approvalId"], APPROVAL, "审批申请不存在。"),
   APPROVAL_NOT_PENDING: unmet(["approvalId", "state"], APPROVAL, "该审批申请已处理。"),
-  REVIEW_FAILED: unmet(["featureId", "version", "rules"], FEATURE, "功能未通过商业规则审查，不能上线。"),
+  REVIEW_FAILED: unmet(
+    ["featureId", "version", "rules"],
+    FEATURE,
+    "功能未通过商业规则审查，不能上线。",
+  ),
   ORDER_NOT_PAYABLE: unmet(["orderId", "state"], ORDER, "订单当前状态不可支付。"),
   REFUND_EXCEEDS_PAID: unmet(
-    ["orderId", "paidFen", "refundedFen", "requestedFen"], ORDER,
+    ["orderId", "paidFen", "refundedFen", "requestedFen"],
+    ORDER,
     "退款金额超过实付金额。",
   ),
 } satisfies Readonly<Record<WireReason, ReasonRule>> & Readonly<Record<Reason, ReasonRule>>;

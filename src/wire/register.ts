@@ -11,10 +11,9 @@ import type { CallGate } from "./call-gate.ts";
 
 /** The handlers that a generated service interface asks for, streams apart. */
 export type HandlesOf<Service> = {
-  readonly [Method in keyof Service as UnaryName<Service, Method>]: Service[Method] extends handleUnaryCall<
-    infer Request,
-    infer Response
-  >
+  readonly [
+    Method in keyof Service as UnaryName<Service, Method>
+  ]: Service[Method] extends handleUnaryCall<infer Request, infer Response>
     ? Handle<Request, Response>
     : never;
 };

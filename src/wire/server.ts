@@ -2,15 +2,27 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema, type FileDescriptorSet } from "@bufbuild/protobuf/wkt";
-import { Server, ServerCredentials, type ServerOptions as GrpcOptions } from "@grpc/grpc-js";
+import {
+  logVerbosity,
+  Server,
+  ServerCredentials,
+  setLogVerbosity,
+  type ServerOptions as GrpcOptions,
+} from "@grpc/grpc-js";
 import { ReflectionService } from "@grpc/reflection";
 import { HealthImplementation } from "grpc-health-check";
-import { CatalogServiceService, type CatalogServiceServer } from "../gen/billing/catalog/v1/catalog_service.ts";
+import {
+  CatalogServiceService,
+  type CatalogServiceServer,
+} from "../gen/billing/catalog/v1/catalog_service.ts";
 import {
   MembershipServiceService,
   type MembershipServiceServer,
 } from "../gen/billing/membership/v1/membership_service.ts";
-import { QuotaServiceService, type QuotaServiceServer } from "../gen/billing/quota/v1/quota_service.ts";
+import {
+  QuotaServiceService,
+  type QuotaServiceServer,
+} from "../gen/billing/quota/v1/quota_service.ts";
 import type { CallObserver, Log } from "../telemetry/observer.ts";
 import { CallGate } from "./call-gate.ts";
 import { catalogHandlers, type CatalogParts } from "./catalog-service.ts";
@@ -36,6 +48,8 @@ export interface ServerOptions {
   readonly log: Log;
   /** Calls and streams open at one time; OPEN_CALLS_MAX when absent. */
   readonly openCallsMax?: number;
+  /** What health answers at first; true when absent. */
+  readonly ready?: boolean;
   /** What open calls get to end in a drain, in milliseconds. */
   readonly drainTimeoutMs: number;
 }
@@ -51,7 +65,9 @@ export interface RunningServer {
   readonly port: number;
   /** What health answers: a server that isn't ready still serves who calls it all the same. */
   setReady(ready: boolean): void;
-  /** Refuses new calls as DRAINING, answers the open ones, and closes. Called twice it is done once. */
+  /**
+   * Refuses new calls as DRAINING, answers the open ones, and closes. Called twice it is done once.
+   */
   drain(): Promise<void>;
   /** Calls and streams that are open now. */
   openCalls(): number;
@@ -79,23 +95,31 @@ const LIMITS: GrpcOptions = {
 
 /**
  * Starts serving.
- * @throws Error when plain text would be heard beyond loopback, when a method has no access rule, or
- *   when the port can't be had
+ * @throws Error when plain text would be heard beyond loopback, when a method has no access rule,
+ *   or when the port can't be had
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   refusePlaintext(options);
+  // It writes headers that it can't parse to the standard error, tokens included.
+  setLogVerbosity(logVerbosity.NONE);
   const contract = loadContract();
   const { observer, log, openCallsMax = OPEN_CALLS_MAX } = options;
   const authenticator = createAuthenticator(options.identities);
   const gate = new CallGate({ authenticator, contract, openCallsMax, observer, log });
   const server = new Server(LIMITS);
-  registerService<QuotaServiceServer>(server, gate, QuotaServiceService, quotaHandlers(options.quota), {
-    processQuota: processQuota(
-      gate,
-      QuotaServiceService.processQuota.path,
-      quotaOperations(options.quota),
-    ),
-  });
+  registerService<QuotaServiceServer>(
+    server,
+    gate,
+    QuotaServiceService,
+    quotaHandlers(options.quota),
+    {
+      processQuota: processQuota(
+        gate,
+        QuotaServiceService.processQuota.path,
+        quotaOperations(options.quota),
+      ),
+    },
+  );
   const membership = membershipHandlers(options.membership);
   registerService<MembershipServiceServer>(server, gate, MembershipServiceService, membership);
   const catalog = catalogHandlers(options.catalog);
@@ -104,7 +128,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   addReflection(server, contract.descriptors);
   const address = hostText(options.host);
   const port = await bind(server, `${address}:${options.port}`, credentialsOf(options.tls));
-  setReady(true);
+  setReady(options.ready ?? true);
   let draining: Promise<void> | undefined;
   return {
     port,
@@ -183,12 +207,32 @@ async function drain(
   const idle = gate.drain();
   server.drain(address, drainTimeoutMs + FLUSH_MAX_MS);
   if (!(await isDoneWithin(idle, drainTimeoutMs))) {
-    log.warn({ openCalls: gate.openCalls, drainTimeoutMs }, "calls were still open at the end of the drain");
+    log.warn(
+      { openCalls: gate.openCalls, drainTimeoutMs },
+      "calls were still open at the end of the drain",
+    );
   }
+  const connections = connectionsOf(server);
   const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
   // A health watch stays open for ever: it isn't waited for.
-  await isDoneWithin(closed, FLUSH_MAX_MS);
+  if (!(await isDoneWithin(closed, FLUSH_MAX_MS))) {
+    for (const connection of connections) connection.destroy();
+  }
   server.forceShutdown();
+}
+
+/**
+ * The connections of a server, to be cut. grpc-js keeps them to itself, and without channelz its
+ * forceShutdown passes over them; where its insides change, the process's own end cuts them.
+ */
+function connectionsOf(server: Server): readonly { destroy(): void }[] {
+  const { http2Servers } = server as unknown as {
+    readonly http2Servers?: ReadonlyMap<
+      unknown,
+      { readonly sessions?: Iterable<{ destroy(): void }> }
+    >;
+  };
+  return [...(http2Servers?.values() ?? [])].flatMap(({ sessions }) => [...(sessions ?? [])]);
 }
 
 async function isDoneWithin(work: Promise<void>, timeoutMs: number): Promise<boolean> {

@@ -21,7 +21,9 @@ const LOCALE = "zh-CN";
 /** All that a caller hears of a fault of ours: the cause is for our log. */
 const INTERNAL_TEXT = "internal error; its cause is in the server's log under the request id";
 
-/** BadRequest lists every bad field; the message, which travels beside it, tells of the first few. */
+/**
+ * BadRequest lists every bad field; the message, which travels beside it, tells of the first few.
+ */
 const MESSAGE_MAX = 512;
 
 /** A "no" of the wire itself, before or beside the business. */
@@ -53,7 +55,10 @@ export interface Failure {
   readonly details: Status["details"];
 }
 
-/** What a thrown value means to the caller. An unknown one is INTERNAL, and its cause goes to the log. */
+/**
+ * What a thrown value means to the caller. An unknown one is INTERNAL, and its cause goes to the
+ * log.
+ */
 export function failureOf(error: unknown, occasion: Occasion): Failure {
   if (error instanceof Refusal) {
     return failure(error.reason, error.message, error.facts, {
@@ -123,13 +128,16 @@ function detailOf(
     case undefined:
       return [];
     case "FIELDS":
-      return [pack("BadRequest", BadRequest, { fieldViolations: fieldViolations(more.fields ?? []) })];
+      return [
+        pack("BadRequest", BadRequest, { fieldViolations: fieldViolations(more.fields ?? []) }),
+      ];
     case "QUOTA":
       return [pack("QuotaFailure", QuotaFailure, quotaFailure(reason, detail, message, facts))];
     case "PRECONDITION": {
       const subject = detail.subject === undefined ? "" : nameOf(detail.subject, facts);
       const given = more.violations ?? [];
-      const violations = given.length > 0 ? given : [{ type: reason, subject, description: message }];
+      const violations =
+        given.length > 0 ? given : [{ type: reason, subject, description: message }];
       return [pack("PreconditionFailure", PreconditionFailure, { violations })];
     }
     case "RESOURCE": {
@@ -139,7 +147,9 @@ function detailOf(
       return [pack("ResourceInfo", ResourceInfo, info)];
     }
     case "REQUEST":
-      return [pack("RequestInfo", RequestInfo, { requestId: facts["requestId"] ?? "", servingData: "" })];
+      return [
+        pack("RequestInfo", RequestInfo, { requestId: facts["requestId"] ?? "", servingData: "" }),
+      ];
     default:
       return detail satisfies never;
   }

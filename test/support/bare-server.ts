@@ -1,6 +1,6 @@
 /**
- * The real gRPC server with nothing behind it: for what must be decided before any use case is called.
- * Whatever gets through is noted and fails as a bug would.
+ * The real gRPC server with nothing behind it: for what must be decided before any use case is
+ * called. Whatever gets through is noted and fails as a bug would.
  */
 import { UNOBSERVED_CALLS } from "../../src/telemetry/observer.ts";
 import { startServer, type RunningServer, type ServerOptions } from "../../src/wire/server.ts";

@@ -1,6 +1,12 @@
 /** Calls to a running server as its callers make them, and what they hear when they are refused. */
 import assert from "node:assert/strict";
-import { Client, credentials, Metadata, type ChannelCredentials, type ServiceError } from "@grpc/grpc-js";
+import {
+  Client,
+  credentials,
+  Metadata,
+  type ChannelCredentials,
+  type ServiceError,
+} from "@grpc/grpc-js";
 import {
   BadRequest,
   ErrorInfo,
@@ -34,8 +40,13 @@ export class Caller {
   readonly client: Client;
 
   constructor(address: string, channel: ChannelCredentials = credentials.createInsecure()) {
-    // What is sent once is seen once; and retries would keep every message of a stream in a buffer.
-    this.client = new Client(address, channel, { "grpc.enable_retries": 0 });
+    this.client = new Client(address, channel, {
+      // What is sent once is seen once; and retries would keep every message of a stream in a
+      // buffer.
+      "grpc.enable_retries": 0,
+      // A connection of its own.
+      "grpc.use_local_subchannel_pool": 1,
+    });
   }
 
   call<Request, Response>(
@@ -48,12 +59,16 @@ export class Caller {
 
   /** Sends bytes as they are. */
   send<Response>(
-    { path, responseDeserialize }: Pick<UnaryMethod<never, Response>, "path" | "responseDeserialize">,
+    {
+      path,
+      responseDeserialize,
+    }: Pick<UnaryMethod<never, Response>, "path" | "responseDeserialize">,
     bytes: Buffer,
     options: CallOptions = {},
   ): Promise<Response> {
     return new Promise((resolve, reject) => {
-      const deadline = options.deadlineMs === undefined ? Infinity : Date.now() + options.deadlineMs;
+      const deadline =
+        options.deadlineMs === undefined ? Infinity : Date.now() + options.deadlineMs;
       const call = this.client.makeUnaryRequest(
         path,
         (raw: Buffer) => raw,
@@ -144,7 +159,9 @@ export function readStatus({ code, message, details }: Status): Told {
   };
 }
 
-/** Refused for this reason, exactly as the table of reasons says; the facts named have these values. */
+/**
+ * Refused for this reason, exactly as the table of reasons says; the facts named have these values.
+ */
 export async function assertRefused(
   call: Promise<unknown>,
   reason: WireReason,
@@ -167,7 +184,10 @@ export function assertTold(
   const keys = Object.keys(told.metadata);
   assert.equal(keys.length, rule.metadata.length, `${reason} has ${keys.join()}`);
   for (const key of rule.metadata) {
-    assert.ok(key.split(" | ").some((one) => keys.includes(one)), `${reason} lacks ${key}`);
+    assert.ok(
+      key.split(" | ").some((one) => keys.includes(one)),
+      `${reason} lacks ${key}`,
+    );
   }
   for (const [key, value] of Object.entries(facts)) assert.equal(told.metadata[key], value);
   if (rule.detail !== undefined) assert.ok(told.kinds.includes(KIND_OF[rule.detail.kind]));

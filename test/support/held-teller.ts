@@ -22,9 +22,15 @@ export function holdCommands(): HeldTeller {
   const commands: HeldCommand[] = [];
   const waiting: { readonly count: number; readonly resolve: () => void }[] = [];
   const teller = {
-    submit: (useCase: { readonly method: string }, { input }: { readonly input: unknown }, _: unknown, signal?: AbortSignal) =>
+    submit: (
+      useCase: { readonly method: string },
+      { input }: { readonly input: unknown },
+      _: unknown,
+      signal?: AbortSignal,
+    ) =>
       new Promise<never>((_resolve, reject) => {
-        const release = () => reject(new Refusal("USER_NOT_FOUND", "released", { userId: "released" }));
+        const release = () =>
+          reject(new Refusal("USER_NOT_FOUND", "released", { userId: "released" }));
         commands.push({ method: useCase.method, input, signal, release });
         while (waiting[0] && commands.length >= waiting[0].count) waiting.shift()!.resolve();
       }),

@@ -12,7 +12,10 @@ import { PLAIN_FEATURE, unique } from "./bank.ts";
 
 type Change<Message> = Partial<Message>;
 
-export function reserveOf(userId: string, change: Change<ReserveQuotaRequest> = {}): ReserveQuotaRequest {
+export function reserveOf(
+  userId: string,
+  change: Change<ReserveQuotaRequest> = {},
+): ReserveQuotaRequest {
   return {
     ...ReserveQuotaRequest.fromPartial({
       idempotencyKey: unique("key"),

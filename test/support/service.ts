@@ -58,7 +58,13 @@ export type TestServiceOptions = BankOptions &
   Partial<
     Pick<
       ServerOptions,
-      "tls" | "identities" | "openCallsMax" | "drainTimeoutMs" | "observer" | "host" | "allowPlaintext"
+      | "tls"
+      | "identities"
+      | "openCallsMax"
+      | "drainTimeoutMs"
+      | "observer"
+      | "host"
+      | "allowPlaintext"
     >
   >;
 

@@ -1,4 +1,7 @@
-/** A ProcessQuota stream as a caller has it: operations go in, results are awaited by correlation id. */
+/**
+ * A ProcessQuota stream as a caller has it: operations go in, results are awaited by correlation
+ * id.
+ */
 import { once } from "node:events";
 import type { ClientDuplexStream, ServiceError, StatusObject } from "@grpc/grpc-js";
 import {
@@ -20,7 +23,12 @@ export class StreamCaller {
   constructor(caller: Caller, options: CallOptions) {
     const { path, responseDeserialize } = METHOD;
     const raw = (bytes: Buffer) => bytes;
-    this.call = caller.client.makeBidiStreamRequest(path, raw, responseDeserialize, headersOf(options));
+    this.call = caller.client.makeBidiStreamRequest(
+      path,
+      raw,
+      responseDeserialize,
+      headersOf(options),
+    );
     this.call.on("data", (result: QuotaOperationResult) => {
       this.results.push(result);
       this.#wanted.get(result.correlationId)?.(result);

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { loadContract, maskOf } from "../../src/wire/contract.ts";
 import { startBareServer, type BareServer } from "../support/bare-server.ts";
-import { assertRefused, assertTold, readStatus, toldBy, type CallOptions } from "../support/calls.ts";
+import {
+  assertRefused,
+  assertTold,
+  readStatus,
+  toldBy,
+  type CallOptions,
+} from "../support/calls.ts";
 import { METHODS, pathOf } from "../support/contract.ts";
 import { ROLE_BY_NAME, tokenOf } from "../support/service.ts";
 import { StreamCaller } from "../support/stream-caller.ts";
@@ -47,24 +53,34 @@ describe("who may call what", () => {
         if ((access.roles & maskOf([role])) !== 0) {
           assert.ok(ADMITTED.includes(answer.reason), `${name}: ${answer.reason}`);
         } else {
-          assertTold(answer, "PERMISSION_DENIED", { method: path, roles: access.roleNames.join(", ") });
+          assertTold(answer, "PERMISSION_DENIED", {
+            method: path,
+            roles: access.roleNames.join(", "),
+          });
         }
       }
     });
 
     it(`${method.name}: nobody without a credential that is known`, async () => {
-      for (const options of [{}, { token: "wrong" }, { headers: { authorization: "Basic eDp5" } }]) {
+      for (const options of [
+        {},
+        { token: "wrong" },
+        { headers: { authorization: "Basic eDp5" } },
+      ]) {
         assertTold(await told(path, options), "UNAUTHENTICATED");
       }
     });
   }
 
-  it("is decided before anything of the request is looked at, malformed bytes included", async () => {
+  it("is decided before anything of the request is looked at, malformed bytes too", async () => {
     const method = { path: pathOf(METHODS[0]!), responseDeserialize: (bytes: Buffer) => bytes };
     const malformed = Buffer.from("ff".repeat(40), "hex");
     await assertRefused(bare.caller.send(method, malformed, {}), "UNAUTHENTICATED");
     const auditor = { token: tokenOf("auditor") };
     await assertRefused(bare.caller.send(method, malformed, auditor), "PERMISSION_DENIED");
-    await assertRefused(bare.caller.send(method, malformed, { token: tokenOf("admin") }), "INVALID_FIELD");
+    await assertRefused(
+      bare.caller.send(method, malformed, { token: tokenOf("admin") }),
+      "INVALID_FIELD",
+    );
   });
 });

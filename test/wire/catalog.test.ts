@@ -2,16 +2,13 @@ import assert from "node:assert/strict";
 import {
   Approval,
   Approval_Kind,
-  Approval_State,
   Feature,
   Feature_AccessScope,
   Feature_State,
 } from "../../src/gen/billing/catalog/v1/catalog.ts";
 import {
   CatalogServiceService as Catalog,
-  GetApprovalRequest,
   GetFeatureRequest,
-  ListApprovalsRequest,
   ListFeaturesRequest,
   type SetFeatureAccessRequest,
 } from "../../src/gen/billing/catalog/v1/catalog_service.ts";
@@ -52,7 +49,11 @@ for (const flavour of flavours()) {
         { as: "operator" },
       );
     const publish = (featureId: string, version: number) =>
-      service.call(Catalog.publishFeature, { ...command(), featureId, version }, { as: "operator" });
+      service.call(
+        Catalog.publishFeature,
+        { ...command(), featureId, version },
+        { as: "operator" },
+      );
     const retire = (featureId: string, reason = "replaced") =>
       service.call(Catalog.retireFeature, { ...command(), featureId, reason }, { as: "operator" });
     const ask = (approval: PartialApproval, as = "operator") =>
@@ -94,7 +95,9 @@ for (const flavour of flavours()) {
         const idempotencyKey = unique("key");
         const change = { featureId, category: "video", quotaCost: 2n };
         const answer = await create(change, { idempotencyKey });
-        assert.ok(answer.findings.some(({ severity, ruleId }) => severity === "WARN" && ruleId !== ""));
+        assert.ok(
+          answer.findings.some(({ severity, ruleId }) => severity === "WARN" && ruleId !== ""),
+        );
         assert.deepEqual(await create(change, { idempotencyKey }), { ...answer, replayed: true });
         const facts = { field: "feature.quota_cost" };
         const other = create({ ...change, quotaCost: 9n }, { idempotencyKey });
@@ -106,7 +109,12 @@ for (const flavour of flavours()) {
         await assertRefused(retire("no_such"), "FEATURE_NOT_FOUND");
         const get = GetFeatureRequest.create({ featureId: "no_such" });
         await assertRefused(service.call(Catalog.getFeature, get), "FEATURE_NOT_FOUND");
-        const access = { ...command(), featureId: "no_such", addUserIds: ["u1"], removeUserIds: [] };
+        const access = {
+          ...command(),
+          featureId: "no_such",
+          addUserIds: ["u1"],
+          removeUserIds: [],
+        };
         await assertRefused(service.call(Catalog.setFeatureAccess, access), "FEATURE_NOT_FOUND");
         await assertRefused(ask(forFree("no_such")), "FEATURE_NOT_FOUND");
       });
@@ -130,10 +138,13 @@ for (const flavour of flavours()) {
         const failed = findings.filter(({ severity }) => severity === "FAIL");
         assert.ok(failed.length > 0, "the reviewer fails a costly feature without any limit");
         const told = await assertRefused(publish(feature!.featureId, 1), "REVIEW_FAILED");
-        assert.deepEqual(told.violations.map(({ type }) => type), failed.map(({ ruleId }) => ruleId));
+        assert.deepEqual(
+          told.violations.map(({ type }) => type),
+          failed.map(({ ruleId }) => ruleId),
+        );
       });
 
-      it("that cost nothing need a second person: APPROVAL_REQUIRED until there is one", async () => {
+      it("that cost nothing need a second person: APPROVAL_REQUIRED", async () => {
         const { feature } = await create({ quotaCost: 0n });
         const { featureId } = feature!;
         const facts = { subject: `feature/${featureId}/1` };
@@ -151,9 +162,21 @@ for (const flavour of flavours()) {
           category: "Video",
           accessScope: 7 as Feature_AccessScope,
           launchPlan: "x".repeat(1_001),
-          rateLimitPolicy: { maxPerHour: -1, maxPerDay: 10_001, cooldownSeconds: 86_401, maxInFlight: 1_001 },
+          rateLimitPolicy: {
+            maxPerHour: -1,
+            maxPerDay: 10_001,
+            cooldownSeconds: 86_401,
+            maxInFlight: 1_001,
+          },
         };
-        const fields = ["feature_id", "display_name", "quota_cost", "category", "access_scope", "launch_plan"];
+        const fields = [
+          "feature_id",
+          "display_name",
+          "quota_cost",
+          "category",
+          "access_scope",
+          "launch_plan",
+        ];
         const limits = ["max_per_hour", "max_per_day", "cooldown_seconds", "max_in_flight"];
         await assertBadFields(
           create(bad),
@@ -169,7 +192,9 @@ for (const flavour of flavours()) {
         await publish(featureId, 1);
         const list = async (request: Parameters<typeof ListFeaturesRequest.fromPartial>[0]) => {
           const asked = ListFeaturesRequest.fromPartial(request);
-          return (await service.call(Catalog.listFeatures, asked)).features.map(({ version }) => version);
+          return (await service.call(Catalog.listFeatures, asked)).features.map(
+            ({ version }) => version,
+          );
         };
         assert.deepEqual(await list({ featureId }), [1]);
         assert.deepEqual(await list({ featureId, state: Feature_State.DRAFT }), [2]);
@@ -177,14 +202,21 @@ for (const flavour of flavours()) {
         const seen: string[] = [];
         let pageToken = "";
         do {
-          const asked = ListFeaturesRequest.fromPartial({ includeAllStates: true, pageSize: 3, pageToken });
+          const asked = ListFeaturesRequest.fromPartial({
+            includeAllStates: true,
+            pageSize: 3,
+            pageToken,
+          });
           const page = await service.call(Catalog.listFeatures, asked);
           seen.push(...page.features.map((found) => `${found.featureId} ${found.version}`));
           pageToken = page.nextPageToken;
         } while (pageToken !== "");
         assert.equal(new Set(seen).size, seen.length);
         assert.ok(seen.includes(`${featureId} 2`) && seen.includes("ai_video_generation 1"));
-        await assertBadFields(list({ state: Feature_State.DRAFT, includeAllStates: true }), "state");
+        await assertBadFields(
+          list({ state: Feature_State.DRAFT, includeAllStates: true }),
+          "state",
+        );
       });
     });
 
@@ -192,7 +224,13 @@ for (const flavour of flavours()) {
       const set = (change: Partial<SetFeatureAccessRequest>) =>
         service.call(
           Catalog.setFeatureAccess,
-          { ...command(), featureId: "garment_video_preview", addUserIds: [], removeUserIds: [], ...change },
+          {
+            ...command(),
+            featureId: "garment_video_preview",
+            addUserIds: [],
+            removeUserIds: [],
+            ...change,
+          },
           { as: "operator" },
         );
 
@@ -204,78 +242,17 @@ for (const flavour of flavours()) {
       });
 
       it("refuses a user in both lists, more than 500, and bad ids by their places", async () => {
-        await assertBadFields(set({ addUserIds: ["a", "b"], removeUserIds: ["b"] }), "remove_user_ids");
+        await assertBadFields(
+          set({ addUserIds: ["a", "b"], removeUserIds: ["b"] }),
+          "remove_user_ids",
+        );
         const many = Array.from({ length: 501 }, (_, at) => `u${at}`);
-        await assertBadFields(set({ addUserIds: many, removeUserIds: many }), "add_user_ids", "remove_user_ids");
+        await assertBadFields(
+          set({ addUserIds: many, removeUserIds: many }),
+          "add_user_ids",
+          "remove_user_ids",
+        );
         await assertBadFields(set({ addUserIds: ["a", "", "c"] }), "add_user_ids[1]");
-      });
-    });
-
-    describe("approvals", () => {
-      it("are pending until a second person decides, and then stay", async () => {
-        const userId = await service.bank.member(1);
-        const kind = Approval_Kind.QUOTA_ADJUSTMENT;
-        const { approval } = await ask({ kind, adjustment: { userId, amount: 5n } });
-        assert.deepEqual(
-          [approval?.state, approval?.requestedBy, approval?.adjustment?.priority],
-          [Approval_State.PENDING, "operator", 50],
-        );
-        const { approvalId } = approval!;
-        const decided = await decide("reject", approvalId);
-        assert.deepEqual(
-          [decided.approval?.state, decided.approval?.decidedBy, decided.approval?.decisionNote],
-          [Approval_State.REJECTED, "operator-two", "seen"],
-        );
-        const facts = { approvalId, state: "REJECTED" };
-        await assertRefused(decide("approve", approvalId), "APPROVAL_NOT_PENDING", facts);
-        const get = GetApprovalRequest.create({ approvalId });
-        const read = await service.call(Catalog.getApproval, get, { as: "auditor" });
-        assert.deepEqual(read.approval, decided.approval);
-      });
-
-      it("of one's own requests are refused as SELF_APPROVAL_FORBIDDEN, for admins too", async () => {
-        const { feature } = await create({ quotaCost: 0n });
-        const { approval } = await ask(forFree(feature!.featureId), "admin");
-        const { approvalId } = approval!;
-        await assertRefused(decide("approve", approvalId, "admin"), "SELF_APPROVAL_FORBIDDEN", { approvalId });
-        await assertRefused(decide("reject", approvalId, "admin"), "SELF_APPROVAL_FORBIDDEN", { approvalId });
-      });
-
-      it("that are unknown are refused as APPROVAL_NOT_FOUND", async () => {
-        const approvalId = "apr_none";
-        await assertRefused(decide("approve", approvalId), "APPROVAL_NOT_FOUND", { approvalId });
-        const get = GetApprovalRequest.create({ approvalId });
-        await assertRefused(service.call(Catalog.getApproval, get), "APPROVAL_NOT_FOUND", { approvalId });
-      });
-
-      it("of an adjustment for an unknown user are refused as USER_NOT_FOUND", async () => {
-        const kind = Approval_Kind.QUOTA_ADJUSTMENT;
-        const asked = ask({ kind, adjustment: { userId: "nobody", amount: 5n } });
-        await assertRefused(asked, "USER_NOT_FOUND", { userId: "nobody" });
-      });
-
-      it("must say exactly what their kind is about, in every field right", async () => {
-        const adjustment = { userId: "!", amount: 0n, priority: 101, validDays: 3_651 };
-        const kind = Approval_Kind.QUOTA_ADJUSTMENT;
-        const at = "approval.adjustment";
-        const fields = [`${at}.user_id`, `${at}.amount`, `${at}.priority`, `${at}.valid_days`];
-        await assertBadFields(ask({ kind, adjustment, reason: " " }), ...fields, "approval.reason");
-        await assertBadFields(ask({ kind }), at);
-        const both = { ...forFree("f"), adjustment: { userId: "u", amount: 1n } };
-        await assertBadFields(ask(both), at);
-        await assertBadFields(ask(forFree("f", 0)), "approval.feature_version.version");
-        await assertBadFields(ask({ kind: 5 as Approval_Kind }), "approval.kind");
-      });
-
-      it("are listed newest first, by state and kind", async () => {
-        const { feature } = await create({ quotaCost: 0n });
-        const { approval } = await ask(forFree(feature!.featureId));
-        const asked = { state: Approval_State.PENDING, kind: Approval_Kind.ZERO_COST_FEATURE, pageSize: 1 };
-        const first = await service.call(Catalog.listApprovals, ListApprovalsRequest.fromPartial(asked));
-        assert.deepEqual(first.approvals.map(({ approvalId }) => approvalId), [approval!.approvalId]);
-        const other = { kind: Approval_Kind.QUOTA_ADJUSTMENT, pageToken: first.nextPageToken || "x" };
-        const wrong = service.call(Catalog.listApprovals, ListApprovalsRequest.fromPartial(other));
-        await assertBadFields(wrong, "page_token");
       });
     });
   });

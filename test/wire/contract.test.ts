@@ -42,7 +42,9 @@ describe("the contract", () => {
   after(() => bare.close());
 
   const send = (path: string, bytes: Uint8Array) =>
-    bare.caller.send({ path, responseDeserialize: raw }, Buffer.from(bytes), { token: tokenOf("admin") });
+    bare.caller.send({ path, responseDeserialize: raw }, Buffer.from(bytes), {
+      token: tokenOf("admin"),
+    });
 
   for (const method of UNARY.filter(({ input }) => requiredNames(input).length > 0)) {
     it(`${method.name} names every REQUIRED field that is left out, and no other`, async () => {
@@ -103,6 +105,9 @@ describe("the contract", () => {
       return () => contractOf(copy);
     };
     assert.doesNotThrow(change(() => {}));
-    assert.throws(change((options) => delete options.$unknown), /RefundQuota doesn't say who may call it/);
+    assert.throws(
+      change((options) => delete options.$unknown),
+      /RefundQuota doesn't say who may call it/,
+    );
   });
 });

@@ -25,13 +25,32 @@ const fails = (read: (check: FieldCheck) => void, field = "f") =>
 
 describe("ids", () => {
   it("are 1 to 63 of the allowed characters, the first a letter or a digit", () => {
-    for (const id of ["a", "7", "User-1.x_y:z", "a".repeat(63)]) passes((check) => check.userId("f", id));
-    const bad = ["", "a".repeat(64), "-a", ".a", "_a", "a b", "a/b", "用户", "a\n", "a\u0000", "ａ", "a'b"];
+    for (const id of ["a", "7", "User-1.x_y:z", "a".repeat(63)])
+      passes((check) => check.userId("f", id));
+    const bad = [
+      "",
+      "a".repeat(64),
+      "-a",
+      ".a",
+      "_a",
+      "a b",
+      "a/b",
+      "用户",
+      "a\n",
+      "a\u0000",
+      "ａ",
+      "a'b",
+    ];
     for (const id of [...bad, "__proto__"]) fails((check) => check.userId("f", id));
   });
 
   it("may be left out only where the request says so", () => {
-    passes((check) => assert.equal(ifGiven("", (id) => check.userId("f", id)), null));
+    passes((check) =>
+      assert.equal(
+        ifGiven("", (id) => check.userId("f", id)),
+        null,
+      ),
+    );
     fails((check) => ifGiven(" ", (id) => check.userId("f", id)));
   });
 });
@@ -74,11 +93,13 @@ describe("durations", () => {
     assert.equal(check.durationMs("f", undefined, range, 5), 5);
     check.done();
     passes(read(86_400n, 0));
-    for (const bad of [read(86_400n, 1), read(0n, 999_999_999), read(-5n, 0), read(2n ** 62n, 0)]) fails(bad);
+    for (const bad of [read(86_400n, 1), read(0n, 999_999_999), read(-5n, 0), read(2n ** 62n, 0)])
+      fails(bad);
   });
 
   it("with nanos beyond a second or of another sign are refused", () => {
-    for (const bad of [read(5n, 1_000_000_000), read(5n, -1), read(-5n, 1), read(5n, -(2 ** 31))]) fails(bad);
+    for (const bad of [read(5n, 1_000_000_000), read(5n, -1), read(-5n, 1), read(5n, -(2 ** 31))])
+      fails(bad);
   });
 });
 
@@ -99,12 +120,24 @@ describe("text", () => {
   });
 
   it("has no control, direction or replacement characters and no unpaired surrogates", () => {
-    const bad = ["\u0000", "\u001b[2J", "\u007f", "\u0085", "\u2028", "\u202e", "\u2066", "\ufffd", "\ud800", "\udc00x"];
+    const bad = [
+      "\u0000",
+      "\u001b[2J",
+      "\u007f",
+      "\u0085",
+      "\u2028",
+      "\u202e",
+      "\u2066",
+      "\ufffd",
+      "\ud800",
+      "\udc00x",
+    ];
     for (const text of bad) {
       assert.ok(textFault(text, { min: 0, max: 10 }), JSON.stringify(text));
       assert.ok(textFault(text, { min: 0, max: 10, lines: true }), JSON.stringify(text));
     }
-    for (const text of ["第一行", "naïve 😀", "مرحبا"]) assert.equal(textFault(text, { min: 0, max: 99 }), undefined);
+    for (const text of ["第一行", "naïve 😀", "مرحبا"])
+      assert.equal(textFault(text, { min: 0, max: 99 }), undefined);
   });
 
   it("has several lines only where that is said", () => {
@@ -139,12 +172,17 @@ describe("labels", () => {
 
   it("refuse `__proto__` by name and never set it", () => {
     const polluted = labels(["__proto__", "polluted"]);
-    fails((check) => assert.equal(Object.getPrototypeOf(check.labels("f", polluted)), Object.prototype));
+    fails((check) =>
+      assert.equal(Object.getPrototypeOf(check.labels("f", polluted)), Object.prototype),
+    );
     assert.equal(({} as Record<string, unknown>)["polluted"], undefined);
   });
 
   it("are at most 16, with keys and values within their rules", () => {
-    const many = Array.from({ length: LABELS_MAX + 1 }, (_, at): [string, string] => [`k${at}`, ""]);
+    const many = Array.from({ length: LABELS_MAX + 1 }, (_, at): [string, string] => [
+      `k${at}`,
+      "",
+    ]);
     passes((check) => check.labels("f", labels(...many.slice(1))));
     fails((check) => check.labels("f", labels(...many)));
     for (const key of ["", "-a", "k".repeat(64), "a b", "键"]) {
@@ -162,7 +200,8 @@ describe("enums", () => {
       fails((check) => check.oneOf("f", RESERVATION_STATES, number));
     }
     passes((check) => assert.equal(check.optionalOneOf("f", RESERVATION_STATES, 0), null));
-    for (const number of [99, -1]) fails((check) => check.optionalOneOf("f", RESERVATION_STATES, number));
+    for (const number of [99, -1])
+      fails((check) => check.optionalOneOf("f", RESERVATION_STATES, number));
   });
 });
 

@@ -9,8 +9,14 @@ import { sha256 } from "../support/service.ts";
 function callWith(authorization: string[], subjectaltname?: string): SurfaceCall {
   const metadata = new Metadata();
   for (const value of authorization) metadata.add("authorization", value);
-  const certificate = subjectaltname === undefined ? {} : { sslPeerCertificate: { subjectaltname } };
-  return { metadata, cancelled: false, getDeadline: () => Infinity, getAuthContext: () => certificate } as SurfaceCall;
+  const certificate =
+    subjectaltname === undefined ? {} : { sslPeerCertificate: { subjectaltname } };
+  return {
+    metadata,
+    cancelled: false,
+    getDeadline: () => Infinity,
+    getAuthContext: () => certificate,
+  } as SurfaceCall;
 }
 
 describe("bearer tokens", () => {
@@ -19,8 +25,7 @@ describe("bearer tokens", () => {
     { name: "two", roles: [Role.OPERATOR, Role.FINANCE], tokenSha256: sha256("secret-2") },
     { name: "three", roles: [Role.AUDITOR], uriSan: "spiffe://prod/audit" },
   ]);
-  const nameOf = (...headers: string[]) =>
-    authenticator.identify(callWith(headers))?.caller.name;
+  const nameOf = (...headers: string[]) => authenticator.identify(callWith(headers))?.caller.name;
 
   it("identify who holds them, each time", () => {
     for (let time = 0; time < 3; time++) {
@@ -32,8 +37,21 @@ describe("bearer tokens", () => {
   });
 
   it("that are unknown, malformed, doubled or endless identify nobody", () => {
-    const bad = ["", "secret-1", "Basic secret-1", "Bearer", "Bearer ", "Bearer secret-1 x", "Bearer secret-10"];
-    for (const header of [...bad, sha256("secret-1"), `Bearer ${sha256("secret-1")}`, `Bearer ${"x".repeat(5_000)}`]) {
+    const bad = [
+      "",
+      "secret-1",
+      "Basic secret-1",
+      "Bearer",
+      "Bearer ",
+      "Bearer secret-1 x",
+      "Bearer secret-10",
+    ];
+    for (const header of [
+      ...bad,
+      sha256("secret-1"),
+      `Bearer ${sha256("secret-1")}`,
+      `Bearer ${"x".repeat(5_000)}`,
+    ]) {
       assert.equal(nameOf(header), undefined, header.slice(0, 40));
     }
     assert.equal(nameOf("Bearer secret-1", "Bearer secret-2"), undefined);
@@ -50,7 +68,10 @@ describe("bearer tokens", () => {
 
 describe("certificates", () => {
   it("identify by their only URI", () => {
-    assert.equal(onlyUriSan("DNS:localhost, URI:spiffe://prod/a, IP Address:127.0.0.1"), "spiffe://prod/a");
+    assert.equal(
+      onlyUriSan("DNS:localhost, URI:spiffe://prod/a, IP Address:127.0.0.1"),
+      "spiffe://prod/a",
+    );
     assert.equal(onlyUriSan("DNS:localhost"), undefined);
     assert.equal(onlyUriSan(""), undefined);
     assert.equal(onlyUriSan("URI:spiffe://prod/a, URI:spiffe://prod/b"), undefined);

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
-import { Membership_State, Membership_UserState } from "../../src/gen/billing/membership/v1/membership.ts";
+import {
+  Membership_State,
+  Membership_UserState,
+} from "../../src/gen/billing/membership/v1/membership.ts";
 import {
   CheckEntitlementRequest,
   GetMembershipRequest,
@@ -53,9 +56,15 @@ for (const flavour of flavours()) {
         const request = { idempotencyKey: unique("key"), userId: unique("user") };
         const answer = await register(request);
         const { membership, grantedAmount } = answer;
-        assert.deepEqual([membership?.state, membership?.userState], [Membership_State.TRIAL, Membership_UserState.ACTIVE]);
+        assert.deepEqual(
+          [membership?.state, membership?.userState],
+          [Membership_State.TRIAL, Membership_UserState.ACTIVE],
+        );
         assert.deepEqual([membership?.planId, grantedAmount], ["trial", 20n]);
-        assert.equal(membership!.expireTime!.getTime() - membership!.startTime!.getTime(), 7 * DAY_MS);
+        assert.equal(
+          membership!.expireTime!.getTime() - membership!.startTime!.getTime(),
+          7 * DAY_MS,
+        );
         assert.deepEqual(await register(request), { ...answer, replayed: true });
         assert.deepEqual((await get(request.userId)).membership, membership);
       });
@@ -132,9 +141,12 @@ for (const flavour of flavours()) {
 
     describe("CheckEntitlement", () => {
       const check = (userId: string, featureId: string) =>
-        service.call(Membership.checkEntitlement, CheckEntitlementRequest.create({ userId, featureId }));
+        service.call(
+          Membership.checkEntitlement,
+          CheckEntitlementRequest.create({ userId, featureId }),
+        );
 
-      it("entitles a member whatever the balance, and gives every reason against others", async () => {
+      it("entitles members whatever the balance, and gives every reason against", async () => {
         const userId = await service.bank.member(1);
         const free = await check(userId, VIDEO);
         assert.deepEqual([free.entitled, free.refusals], [true, []]);
@@ -144,16 +156,26 @@ for (const flavour of flavours()) {
         const { entitled, refusals } = await check(userId, "garment_video_preview");
         assert.equal(entitled, false);
         const reasons = refusals.map(({ reason }) => reason);
-        assert.deepEqual(reasons, ["USER_SUSPENDED", "MEMBERSHIP_REQUIRED", "FEATURE_ACCESS_DENIED"]);
+        assert.deepEqual(reasons, [
+          "USER_SUSPENDED",
+          "MEMBERSHIP_REQUIRED",
+          "FEATURE_ACCESS_DENIED",
+        ]);
       });
 
       it("tells of unknown users and features as reasons", async () => {
         const userId = await service.bank.member(1);
         const unknown = await check("nobody", VIDEO);
-        assert.deepEqual(unknown.refusals.map(({ reason }) => reason), ["USER_NOT_FOUND"]);
+        assert.deepEqual(
+          unknown.refusals.map(({ reason }) => reason),
+          ["USER_NOT_FOUND"],
+        );
         assert.equal(unknown.membership, undefined);
         const featureless = await check(userId, "no_such");
-        assert.deepEqual(featureless.refusals.map(({ reason }) => reason), ["FEATURE_NOT_FOUND"]);
+        assert.deepEqual(
+          featureless.refusals.map(({ reason }) => reason),
+          ["FEATURE_NOT_FOUND"],
+        );
       });
     });
 
@@ -161,7 +183,10 @@ for (const flavour of flavours()) {
       const { plans } = await service.call(Membership.listPlans, {});
       assert.deepEqual(
         plans.map(({ planId, priceFen, trial }) => [planId, priceFen, trial]),
-        [["trial", 0n, true], ["membership-monthly", 9_900n, false]],
+        [
+          ["trial", 0n, true],
+          ["membership-monthly", 9_900n, false],
+        ],
       );
     });
 
@@ -181,8 +206,16 @@ for (const flavour of flavours()) {
       assert.ok(all.includes(userId));
       const trial = { state: Membership_State.TRIAL, userState: Membership_UserState.SUSPENDED };
       const some = await list(trial);
-      assert.deepEqual(some.memberships.map((found) => found.userId), [userId]);
-      await assertBadFields(list({ state: 9 as Membership_State, userState: -1, pageSize: -5 }), "state", "user_state", "page_size");
+      assert.deepEqual(
+        some.memberships.map((found) => found.userId),
+        [userId],
+      );
+      await assertBadFields(
+        list({ state: 9 as Membership_State, userState: -1, pageSize: -5 }),
+        "state",
+        "user_state",
+        "page_size",
+      );
     });
   });
 }

@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import * as fc from "fast-check";
 import { BadField } from "../../src/billing/refusal.ts";
 import { FieldCheck } from "../../src/wire/field.ts";
-import { PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, readPage, type ListKey } from "../../src/wire/page-token.ts";
+import {
+  PAGE_SIZE_DEFAULT,
+  PAGE_SIZE_MAX,
+  readPage,
+  type ListKey,
+} from "../../src/wire/page-token.ts";
 
 const KEY: ListKey<number> = {
   list: "ListNumbers",
@@ -11,13 +16,22 @@ const KEY: ListKey<number> = {
 };
 
 /** Reads one page of the numbers from 1 to `count`, as a handler and its reader do. */
-function readNumbers(count: number, pageSize: number, pageToken: string, filter: object = {}, key = KEY) {
+function readNumbers(
+  count: number,
+  pageSize: number,
+  pageToken: string,
+  filter: object = {},
+  key = KEY,
+) {
   const check = new FieldCheck();
   const { page, split } = readPage(check, { pageSize, pageToken }, key, filter);
   check.done();
   const first = (page.after ?? 0) + 1;
   const length = Math.max(0, Math.min(page.limit, count - first + 1));
-  return split(Array.from({ length }, (_, at) => first + at), (row) => row);
+  return split(
+    Array.from({ length }, (_, at) => first + at),
+    (row) => row,
+  );
 }
 
 const refusesToken = (pageToken: string, filter: object = {}, key = KEY) =>
@@ -38,7 +52,10 @@ describe("pages", () => {
           seen.push(...rows);
           token = nextPageToken;
         } while (token !== "");
-        assert.deepEqual(seen, Array.from({ length: count }, (_, at) => at + 1));
+        assert.deepEqual(
+          seen,
+          Array.from({ length: count }, (_, at) => at + 1),
+        );
       }),
     );
   });
@@ -74,7 +91,16 @@ describe("page tokens", () => {
   it("that were tampered with are refused, never followed", () => {
     const forge = (parts: unknown) => Buffer.from(JSON.stringify(parts)).toString("base64url");
     const [hash] = JSON.parse(Buffer.from(token, "base64url").toString()) as string[];
-    for (const parts of [[hash], [hash, "1 or 1=1"], [hash, 7], {}, null, "x", [hash, "-1"], [["a"]]]) {
+    for (const parts of [
+      [hash],
+      [hash, "1 or 1=1"],
+      [hash, 7],
+      {},
+      null,
+      "x",
+      [hash, "-1"],
+      [["a"]],
+    ]) {
       refusesToken(forge(parts), filter);
     }
     for (const text of ["%", "===", "a".repeat(2_000), "__proto__", token.slice(1), `${token}\n`]) {

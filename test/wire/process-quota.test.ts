@@ -35,7 +35,10 @@ for (const flavour of flavours()) {
       const unary = await service.call(Quota.reserveQuota, request);
       assert.deepEqual(unary, { ...held.value, replayed: true });
       const { reservationId } = held.value.reservation!;
-      const commit = { $case: "commit" as const, value: commitOf(reservationId, { actualAmount: 2n }) };
+      const commit = {
+        $case: "commit" as const,
+        value: commitOf(reservationId, { actualAmount: 2n }),
+      };
       const { result: settled } = await stream.ask({ correlationId: "2", operation: commit });
       assert.equal(settled?.$case, "commit");
       assert.equal(settled.value.reservation?.committedAmount, 2n);
@@ -56,7 +59,10 @@ for (const flavour of flavours()) {
       assert.deepEqual(told, await toldBy(service.call(Quota.reserveQuota, request)));
       const bad = await stream.ask(reserve(reserveOf("!", { quantity: 0 })));
       assert.equal(bad.result?.$case, "error");
-      assert.deepEqual(readStatus(bad.result.value).fields, ["reserve.user_id", "reserve.quantity"]);
+      assert.deepEqual(readStatus(bad.result.value).fields, [
+        "reserve.user_id",
+        "reserve.quantity",
+      ]);
       const good = await stream.ask(reserve(reserveOf(await service.bank.member(5))));
       assert.equal(good.result?.$case, "reserve");
       assert.equal((await stream.end()).code, status.OK);
@@ -78,10 +84,15 @@ for (const flavour of flavours()) {
       const userId = await service.bank.member(10);
       const request = reserveOf(userId);
       const answers = await Promise.all([
-        ...Array.from({ length: 20 }, () => stream.ask(reserve(request)).then(({ result }) => result?.value)),
+        ...Array.from({ length: 20 }, () =>
+          stream.ask(reserve(request)).then(({ result }) => result?.value),
+        ),
         ...Array.from({ length: 20 }, () => service.call(Quota.reserveQuota, request)),
       ]);
-      const ids = answers.map((answer) => (answer as { reservation: { reservationId: string } }).reservation.reservationId);
+      const ids = answers.map(
+        (answer) =>
+          (answer as { reservation: { reservationId: string } }).reservation.reservationId,
+      );
       assert.equal(new Set(ids).size, 1);
       assert.equal((await service.bank.reader.findBalance(userId))?.held, 1n);
       await stream.end();
@@ -100,9 +111,10 @@ describe("ProcessQuota's limits", () => {
   afterEach(() => bare.close());
   const open = () => new StreamCaller(bare.caller, { token: tokenOf("pipeline") });
   /** What the server has read by then, it has taken up: both come over the same connection. */
-  const roundTrip = () => assertRefused(bare.caller.call(Quota.reserveQuota, reserveOf("u")), "UNAUTHENTICATED");
+  const roundTrip = () =>
+    assertRefused(bare.caller.call(Quota.reserveQuota, reserveOf("u")), "UNAUTHENTICATED");
 
-  it("an id of an unanswered operation is refused, and free again once that is answered", async () => {
+  it("an id of an unanswered operation is refused until that is answered", async () => {
     const stream = open();
     stream.send(reserve(reserveOf("u1"), "same"));
     await held.arrived(1);
@@ -136,7 +148,7 @@ describe("ProcessQuota's limits", () => {
 
   it("a caller who doesn't read answers isn't read from either", async () => {
     const stream = open();
-    const total = 10_000;
+    const total = 6_000;
     stream.call.pause();
     let released = 0;
     const releaseAll = () => {
@@ -154,8 +166,8 @@ describe("ProcessQuota's limits", () => {
     assert.ok(seen < total / 2, `${seen} operations were taken up and nobody heard of them`);
     stream.call.resume();
     const ended = stream.end();
-    while (released < total) {
-      await held.arrived(released + 1);
+    for (let count = released; count < total; count = held.commands.length) {
+      await held.arrived(count + 1);
       releaseAll();
     }
     assert.equal((await ended).code, status.OK);
@@ -171,7 +183,10 @@ describe("ProcessQuota's limits", () => {
     held.commands[0]!.release();
     const { code } = await stream.ended;
     assert.equal(code, status.INVALID_ARGUMENT);
-    assert.deepEqual(stream.results.map(({ correlationId }) => correlationId), ["before"]);
+    assert.deepEqual(
+      stream.results.map(({ correlationId }) => correlationId),
+      ["before"],
+    );
   });
 
   it("a stream that its caller gives up gives its waiting operations up", async () => {
@@ -188,7 +203,7 @@ describe("ProcessQuota's limits", () => {
     assert.equal(bare.server.openCalls(), 0);
   });
 
-  it("a draining server answers what it has taken and then ends the stream as DRAINING", async () => {
+  it("a draining server answers what it took and ends the stream as DRAINING", async () => {
     const [busy, idle] = [open(), open()];
     busy.send(reserve(reserveOf("u1")));
     await held.arrived(1);

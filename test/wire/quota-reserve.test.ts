@@ -45,8 +45,16 @@ for (const flavour of flavours()) {
 
     it("holds the feature's cost times the quantity, with labels and the asked life", async () => {
       const userId = await service.bank.member(100);
-      const labels = new Map([["constructor", "x"], ["a.b", "值"]]);
-      const request = reserveOf(userId, { featureId: VIDEO, quantity: 2, ttl: seconds(60), labels });
+      const labels = new Map([
+        ["constructor", "x"],
+        ["a.b", "值"],
+      ]);
+      const request = reserveOf(userId, {
+        featureId: VIDEO,
+        quantity: 2,
+        ttl: seconds(60),
+        labels,
+      });
       const { reservation, balance, replayed } = await reserve(request);
       assert.ok(reservation && balance);
       assert.equal(replayed, false);
@@ -58,14 +66,20 @@ for (const flavour of flavours()) {
       assert.equal(reservation.expireTime!.getTime() - reservation.createTime!.getTime(), 60_000);
       assert.deepEqual([balance.available, balance.held], [90n, 10n]);
       const { reservationId } = reservation;
-      const stored = await service.call(Quota.getReservation, GetReservationRequest.create({ reservationId }));
+      const stored = await service.call(
+        Quota.getReservation,
+        GetReservationRequest.create({ reservationId }),
+      );
       assert.deepEqual(stored.reservation, reservation);
     });
 
     it("holds one use for 15 minutes when nothing else is said", async () => {
       const { reservation } = await reserve(reserveOf(await service.bank.member(5)));
       assert.equal(reservation!.quantity, 1);
-      assert.equal(reservation!.expireTime!.getTime() - reservation!.createTime!.getTime(), 900_000);
+      assert.equal(
+        reservation!.expireTime!.getTime() - reservation!.createTime!.getTime(),
+        900_000,
+      );
     });
 
     it("answers an equal key with the first answer, and nothing is held twice", async () => {
@@ -78,11 +92,14 @@ for (const flavour of flavours()) {
       const userId = await service.bank.member(3);
       const preview = await reserve(reserveOf(userId, { quantity: 2, validateOnly: true }));
       assert.deepEqual([preview.reservation!.amount, preview.balance!.available], [2n, 1n]);
-      await assertRefused(reserve(reserveOf(userId, { quantity: 4, validateOnly: true })), "QUOTA_INSUFFICIENT");
+      await assertRefused(
+        reserve(reserveOf(userId, { quantity: 4, validateOnly: true })),
+        "QUOTA_INSUFFICIENT",
+      );
       assert.equal((await service.bank.reader.findBalance(userId))?.available, 3n);
     });
 
-    it("refuses a used key with other content as IDEMPOTENCY_KEY_REUSED, naming the field", async () => {
+    it("refuses a used key with other content as IDEMPOTENCY_KEY_REUSED", async () => {
       const request = reserveOf(await service.bank.member(5));
       await reserve(request);
       const facts = { method: "ReserveQuota", field: "quantity" };
@@ -90,7 +107,9 @@ for (const flavour of flavours()) {
     });
 
     it("refuses an unknown user as USER_NOT_FOUND", async () => {
-      const told = await assertRefused(reserve(reserveOf("nobody")), "USER_NOT_FOUND", { userId: "nobody" });
+      const told = await assertRefused(reserve(reserveOf("nobody")), "USER_NOT_FOUND", {
+        userId: "nobody",
+      });
       assert.equal(told.resource?.resourceName, "nobody");
     });
 
@@ -120,7 +139,11 @@ for (const flavour of flavours()) {
     it("refuses who isn't on a feature's list as FEATURE_ACCESS_DENIED", async () => {
       const userId = await service.bank.member(50);
       const facts = { featureId: WHITELISTED, userId, accessScope: "WHITELIST" };
-      await assertRefused(reserve(reserveOf(userId, { featureId: WHITELISTED })), "FEATURE_ACCESS_DENIED", facts);
+      await assertRefused(
+        reserve(reserveOf(userId, { featureId: WHITELISTED })),
+        "FEATURE_ACCESS_DENIED",
+        facts,
+      );
     });
 
     it("refuses more open holds than the feature allows as IN_FLIGHT_LIMITED", async () => {
@@ -128,15 +151,23 @@ for (const flavour of flavours()) {
       await openList(userId);
       await reserve(reserveOf(userId, { featureId: WHITELISTED }));
       const facts = { max: "1", inFlight: "1" };
-      await assertRefused(reserve(reserveOf(userId, { featureId: WHITELISTED })), "IN_FLIGHT_LIMITED", facts);
+      await assertRefused(
+        reserve(reserveOf(userId, { featureId: WHITELISTED })),
+        "IN_FLIGHT_LIMITED",
+        facts,
+      );
     });
 
-    it("refuses a use too soon after the last as COOLDOWN_ACTIVE, and says when it will pass", async () => {
+    it("refuses a use too soon as COOLDOWN_ACTIVE, and says when it will pass", async () => {
       const userId = await service.bank.member(100);
       await reserve(reserveOf(userId, { featureId: VIDEO }));
-      const told = await assertRefused(reserve(reserveOf(userId, { featureId: VIDEO })), "COOLDOWN_ACTIVE", {
-        cooldownSeconds: "600",
-      });
+      const told = await assertRefused(
+        reserve(reserveOf(userId, { featureId: VIDEO })),
+        "COOLDOWN_ACTIVE",
+        {
+          cooldownSeconds: "600",
+        },
+      );
       assert.ok(told.retryAfterMs! > 0 && told.retryAfterMs! <= 600_000);
     });
 
@@ -147,15 +178,23 @@ for (const flavour of flavours()) {
         service.bank.advance(600_000);
       }
       const facts = { window: "hour", max: "3", used: "3" };
-      const told = await assertRefused(reserve(reserveOf(userId, { featureId: VIDEO })), "RATE_LIMITED", facts);
+      const told = await assertRefused(
+        reserve(reserveOf(userId, { featureId: VIDEO })),
+        "RATE_LIMITED",
+        facts,
+      );
       assert.ok(told.retryAfterMs! > HOUR_MS - 1_800_000 - 60_000 && told.retryAfterMs! <= HOUR_MS);
       assert.equal(told.quota[0]?.quotaMetric, "feature_uses");
     });
 
-    it("refuses what the balance doesn't cover as QUOTA_INSUFFICIENT, without a time to come back", async () => {
+    it("refuses what the balance lacks as QUOTA_INSUFFICIENT, for good", async () => {
       const userId = await service.bank.member(3);
       const facts = { userId, available: "3", required: "4" };
-      const told = await assertRefused(reserve(reserveOf(userId, { quantity: 4 })), "QUOTA_INSUFFICIENT", facts);
+      const told = await assertRefused(
+        reserve(reserveOf(userId, { quantity: 4 })),
+        "QUOTA_INSUFFICIENT",
+        facts,
+      );
       assert.equal(told.retryAfterMs, undefined);
     });
 
@@ -178,8 +217,14 @@ for (const flavour of flavours()) {
       const userId = await service.bank.member(10);
       const request = batchOf(userId);
       const answer = await batch(request);
-      assert.deepEqual(answer.reservations.map(({ amount }) => amount), [1n, 2n]);
-      assert.deepEqual(new Set(answer.reservations.map(({ taskId }) => taskId)), new Set([request.taskId]));
+      assert.deepEqual(
+        answer.reservations.map(({ amount }) => amount),
+        [1n, 2n],
+      );
+      assert.deepEqual(
+        new Set(answer.reservations.map(({ taskId }) => taskId)),
+        new Set([request.taskId]),
+      );
       assert.deepEqual([answer.balance?.available, answer.balance?.held], [7n, 3n]);
       assert.deepEqual(await batch(request), { ...answer, replayed: true });
     });
