@@ -15,6 +15,8 @@ export async function mochaGlobalTeardown(): Promise<void> {
   setTimeout(() => {
     const open = process.getActiveResourcesInfo().join(", ");
     console.error(`the tests are over, but something keeps the process alive: ${open}`);
+    // Mocha sets the exit code to the number of failed tests at the very end; this comes after it.
+    process.once("exit", () => (process.exitCode = 1));
     process.exit(1);
   }, LEAK_GRACE_MS).unref();
 }
