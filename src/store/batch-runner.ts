@@ -11,8 +11,15 @@ import { classify, type FaultKind } from "./mysql-error.ts";
 import { serveBatch, type BatchContext, type LockWay } from "./quota-batch.ts";
 import type { BatchResult, ServeTickets } from "./teller.ts";
 
-/** How often a batch runs again on locks before its callers are told to come back. */
-const LOCK_ATTEMPTS_MAX = 6;
+/** How often a batch runs on deadlocks before its callers are told to come back. */
+const DEADLOCK_ATTEMPTS_MAX = 6;
+/**
+ * After a row stayed locked for a whole lock wait, the lane waits for no row for so long: a server
+ * that hangs with rows locked must not make others wait for it batch after batch.
+ */
+const NO_WAIT_MS = 2_000;
+/** How often a locked row is tried for in that time; with the pauses about a tenth of a second. */
+const NO_WAIT_ATTEMPTS_MAX = 4;
 /** How often a batch runs again on a lost connection; with the pauses below about three seconds. */
 const CONNECTION_ATTEMPTS_MAX = 6;
 /** The longest first pause before another attempt; it doubles with each. */
@@ -52,15 +59,37 @@ export function createBatchRunner(
   secondLayer: SecondLayer,
   observer: BatchObserver,
 ): ServeTickets {
-  const transact = (tickets: readonly Ticket[], way: LockWay) =>
+  const transact: Transact = (tickets, way) =>
     orm.em
       .fork({ clear: true, useContext: false })
       .transactional((em) => serveBatch(em as EntityManager, context, tickets, way));
+  const noWaitUntilMs = new Map<number, number>();
+  const tries = createTries(transact, observer, (lane) =>
+    noWaitUntilMs.set(lane, performance.now() + NO_WAIT_MS),
+  );
+  return (tickets, way, lane) =>
+    secondLayer.around(tickets, (admitted) => {
+      const doubt = { mayBeDone: false };
+      const mayWait = performance.now() >= (noWaitUntilMs.get(lane) ?? 0);
+      if (way === "skip-locked" || mayWait) return tries.settle(admitted, way, lane, doubt);
+      const fault = new Error("somebody holds the user's row");
+      return tries.withoutWaiting(admitted, lane, doubt, fault);
+    });
+}
 
+type Transact = (tickets: readonly Ticket[], way: LockWay) => Promise<readonly BatchResult[]>;
+
+/** @param blocked told of a lane in which a row stayed locked */
+function createTries(
+  transact: Transact,
+  observer: BatchObserver,
+  blocked: (lane: number) => void,
+) {
   const settle = async (
     tickets: readonly Ticket[],
     way: LockWay,
     lane: number,
+    doubt: Doubt,
   ): Promise<readonly BatchResult[]> => {
     for (let attempt = 1; ; attempt++) {
       const startedMs = performance.now();
@@ -70,25 +99,69 @@ export function createBatchRunner(
         return outcomes;
       } catch (fault) {
         const kind = classify(fault);
+        doubt.mayBeDone ||= kind === "connection-lost";
+        if (kind === "lock-wait" && way === "wait") {
+          observer.retried(kind);
+          return withoutWaiting(tickets, lane, doubt, fault);
+        }
         if (attempt < attemptsFor(kind)) {
           observer.retried(kind);
           await sleep(pauseMs(kind, attempt));
         } else if (tickets.length > 1 && isOneCommandsFault(kind)) {
           const middle = tickets.length >>> 1;
           return [
-            ...(await settle(tickets.slice(0, middle), way, lane)),
-            ...(await settle(tickets.slice(middle), way, lane)),
+            ...(await settle(tickets.slice(0, middle), way, lane, doubt)),
+            ...(await settle(tickets.slice(middle), way, lane, doubt)),
           ];
         } else {
-          for (const { useCase } of tickets) observer.failed(useCase.method, kind, fault);
-          return tickets.map(() => ({ fault: faultFor(kind, fault) }));
+          return giveUp(observer, tickets, kind, doubt, fault);
         }
       }
     }
   };
 
-  return (tickets, way, lane) =>
-    secondLayer.around(tickets, (admitted) => settle(admitted, way, lane));
+  /** Serves whoever can be served; those whose rows somebody holds hear so, and soon. */
+  const withoutWaiting = async (
+    tickets: readonly Ticket[],
+    lane: number,
+    doubt: Doubt,
+    fault: unknown,
+  ): Promise<readonly BatchResult[]> => {
+    const results = new Map<Ticket, BatchResult>();
+    let late = tickets;
+    for (let attempt = 1; attempt <= NO_WAIT_ATTEMPTS_MAX && late.length > 0; attempt++) {
+      if (attempt > 1) await sleep(pauseMs("lock-wait", 1));
+      const served = await settle(late, "skip-locked", lane, doubt);
+      late.forEach((ticket, at) => results.set(ticket, served[at]));
+      late = late.filter((ticket) => results.get(ticket) === undefined);
+    }
+    if (late.length > 0) blocked(lane);
+    const told = giveUp(observer, late, "lock-wait", doubt, fault);
+    late.forEach((ticket, at) => results.set(ticket, told[at]));
+    return tickets.map((ticket) => results.get(ticket));
+  };
+  return { settle, withoutWaiting };
+}
+
+function giveUp(
+  observer: BatchObserver,
+  tickets: readonly Ticket[],
+  kind: FaultKind,
+  { mayBeDone }: Doubt,
+  fault: unknown,
+): BatchResult[] {
+  for (const { useCase } of tickets) observer.failed(useCase.method, kind, fault);
+  const isBusy = kind === "deadlock" || kind === "lock-wait";
+  const told = isBusy && mayBeDone ? "connection-lost" : kind;
+  return tickets.map(() => ({ fault: faultFor(told, fault) }));
+}
+
+/**
+ * What a batch must not deny. A connection that was lost, perhaps during COMMIT, leaves open whether
+ * the commands were done; from then on only an answer or a refusal of their own says so.
+ */
+interface Doubt {
+  mayBeDone: boolean;
 }
 
 /** Without Redis every answer is still right: the rows are locked by the database. */
@@ -97,7 +170,7 @@ export const NO_SECOND_LAYER: SecondLayer = {
 };
 
 function attemptsFor(kind: FaultKind): number {
-  if (kind === "deadlock" || kind === "lock-wait") return LOCK_ATTEMPTS_MAX;
+  if (kind === "deadlock") return DEADLOCK_ATTEMPTS_MAX;
   if (kind === "connection-lost" || kind === "queue-full") return CONNECTION_ATTEMPTS_MAX;
   return ATTEMPTS_BEFORE_BISECTION;
 }

@@ -98,10 +98,10 @@ export async function serveBatch(
     sources,
   };
   const writes = new BatchWrites();
-  const outcomes = located.map((ticket) => {
-    const skipped = way === "skip-locked" && ticket.userId && !accounts.has(ticket.userId);
-    return skipped ? undefined : serve(facts, ticket, writes);
-  });
+  const skipped = way === "wait" ? new Set<UserId | undefined>() : await findSkipped(em, located, accounts);
+  const outcomes = located.map((ticket) =>
+    skipped.has(ticket.userId) ? undefined : serve(facts, ticket, writes),
+  );
   await flush(em, accounts, writes, nowMs);
   await removeUnregistered(em, accounts);
   return outcomes;
@@ -177,6 +177,21 @@ async function lockUsers(em: EntityManager, tickets: readonly Ticket[], way: Loc
     .setLockMode(lockMode)
     .execute<Row[]>("all", false);
   return rows.map(readUser);
+}
+
+/** Users who are there and whose rows another transaction has locked. */
+async function findSkipped(
+  em: EntityManager,
+  tickets: readonly Ticket[],
+  accounts: ReadonlyMap<UserId, Account>,
+): Promise<Set<UserId | undefined>> {
+  const missing = new Set<UserId>();
+  for (const { userId } of tickets) {
+    if (userId !== undefined && !accounts.has(userId)) missing.add(userId);
+  }
+  if (missing.size === 0) return new Set();
+  const sql = `select user_id from users where user_id in (${listSql(missing)})`;
+  return new Set((await em.execute<Row[]>(sql)).map((row) => row["user_id"] as UserId));
 }
 
 /** Writes everything that the batch decided: one statement for the new rows of a table, one for the changed. */

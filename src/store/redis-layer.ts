@@ -84,20 +84,9 @@ export function openRedisLayer({
   floodMaxPerSecond,
   observer,
 }: RedisLayerOptions): RedisLayer {
-  const redis = new Redis(url, {
-    commandTimeout: COMMAND_TIMEOUT_MS,
-    connectTimeout: COMMAND_TIMEOUT_MS * 10,
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    retryStrategy: (times) => Math.min(times * COMMAND_TIMEOUT_MS, BACK_OFF_MS),
-  });
-  redis.defineCommand("takeLocks", { lua: TAKE_LOCKS });
-  redis.defineCommand("freeLocks", { lua: FREE_LOCKS });
-  redis.defineCommand("countRequests", { lua: COUNT_REQUESTS });
+  const { redis, isComing } = connect(url);
   const commands = redis as unknown as LayerCommands;
-  // Connection errors are told by the commands that fail; without a listener ioredis prints them.
-  redis.on("error", () => undefined);
-  const guarded = createGuard(observer);
+  const guarded = createGuard(observer, isComing);
 
   const gate = async (tickets: readonly Ticket[]): Promise<ReadonlySet<Ticket>> => {
     const floods = countReserves(tickets);
@@ -150,6 +139,25 @@ export function openRedisLayer({
   };
 }
 
+function connect(url: string): { readonly redis: Redis; readonly isComing: () => boolean } {
+  const redis = new Redis(url, {
+    commandTimeout: COMMAND_TIMEOUT_MS,
+    connectTimeout: COMMAND_TIMEOUT_MS * 10,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: (times) => Math.min(times * COMMAND_TIMEOUT_MS, BACK_OFF_MS),
+  });
+  redis.defineCommand("takeLocks", { lua: TAKE_LOCKS });
+  redis.defineCommand("freeLocks", { lua: FREE_LOCKS });
+  redis.defineCommand("countRequests", { lua: COUNT_REQUESTS });
+  // Connection errors are told by the commands that fail; without a listener ioredis prints them.
+  redis.on("error", () => undefined);
+  // Until the first connection is there or has failed, nobody can say that Redis is gone.
+  let isComing = true;
+  for (const event of ["ready", "close"]) redis.once(event, () => (isComing = false));
+  return { redis, isComing: () => isComing };
+}
+
 /** Reservations a user, for users with suspiciously many. Settling is never turned away. */
 function countReserves(tickets: readonly Ticket[]): Map<UserId, Ticket[]> {
   const byUser = new Map<UserId, Ticket[]>();
@@ -185,11 +193,11 @@ function flooded({ userId }: Ticket): Refusal {
 }
 
 /** Runs a Redis command, or not while Redis is being left alone; a fault is reported and is no answer. */
-function createGuard(observer: RedisObserver) {
+function createGuard(observer: RedisObserver, isComing: () => boolean) {
   let leftAloneUntilMs = 0;
   let degraded = false;
   return async <T>(command: () => Promise<T>): Promise<T | undefined> => {
-    if (performance.now() < leftAloneUntilMs) return undefined;
+    if (isComing() || performance.now() < leftAloneUntilMs) return undefined;
     try {
       const answer = await command();
       if (degraded) observer.degraded((degraded = false));

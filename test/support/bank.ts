@@ -1,4 +1,5 @@
 /** The store as a server has it, on a schema of its own: for tests that need no wire. */
+import type { MikroORM } from "@mikro-orm/mysql";
 import { createIdSource, type FeatureId, type TaskId, type UserId } from "../../src/billing/id.ts";
 import { registerUser } from "../../src/billing/membership/register-user.ts";
 import { commitQuota } from "../../src/billing/quota/commit-quota.ts";
@@ -13,7 +14,7 @@ import { createBatchRunner, NO_SECOND_LAYER } from "../../src/store/batch-runner
 import type { BatchObserver, SecondLayer } from "../../src/store/batch-runner.ts";
 import { createCatalogCache } from "../../src/store/catalog-cache.ts";
 import { migrate } from "../../src/store/migrate.ts";
-import { closeOrm, openOrm } from "../../src/store/orm.ts";
+import { closeOrm, openOrm, type SessionQuery } from "../../src/store/orm.ts";
 import type { BatchContext } from "../../src/store/quota-batch.ts";
 import { createQuotaReader } from "../../src/store/quota-reader.ts";
 import type { Row } from "../../src/store/cell.ts";
@@ -64,6 +65,12 @@ export interface BankOptions {
   readonly observer?: Partial<BatchObserver>;
   /** A database with its schema already there: a second server on it. */
   readonly url?: string;
+  /** Whose server gets the schema; the one that all suites share when absent. */
+  readonly server?: { readonly url: string };
+  /** Prepares each session of the pool further. */
+  readonly prepare?: (query: SessionQuery) => Promise<void>;
+  /** What the teller works with in place of the pool: tests of the tests plant faults here. */
+  readonly around?: (orm: MikroORM) => MikroORM;
 }
 
 /** A feature without limits, at one quota unit a use. */
@@ -74,10 +81,11 @@ let names = 0;
 export const unique = (prefix: string): string => `${prefix}${(names += 1)}`;
 
 export async function openBank(flavour: DatabaseFlavour, options: BankOptions = {}): Promise<Bank> {
-  const schema = options.url === undefined ? await freshSchema(flavour) : undefined;
+  const schema = options.url === undefined ? await freshSchema(flavour, options.server) : undefined;
   const url = options.url ?? schema!.url;
   if (schema) await migrate({ url });
-  const orm = await openOrm({ url, poolMax: 12 });
+  const { prepare } = options;
+  const orm = await openOrm({ url, poolMax: 12, ...(prepare && { prepare }) });
   const rows = (text: string) => orm.em.fork().execute<Row[]>(text);
   if (schema) {
     await seedCatalog(orm, Date.now());
@@ -94,7 +102,7 @@ export async function openBank(flavour: DatabaseFlavour, options: BankOptions = 
   };
   const observer = { served() {}, retried() {}, failed() {}, ...options.observer };
   const serveTickets = createBatchRunner(
-    orm,
+    options.around?.(orm) ?? orm,
     context,
     options.secondLayer ?? NO_SECOND_LAYER,
     observer,

@@ -55,9 +55,12 @@ export interface FreshSchema {
 
 let schemas = 0;
 
-/** A new, empty schema on the shared server of this flavour. */
-export async function freshSchema(flavour: DatabaseFlavour): Promise<FreshSchema> {
-  const server = await sharedDatabase(flavour);
+/** A new, empty schema on the shared server of this flavour, or on a test's own. */
+export async function freshSchema(
+  flavour: DatabaseFlavour,
+  own?: { readonly url: string },
+): Promise<FreshSchema> {
+  const server = own ?? (await sharedDatabase(flavour));
   const name = `test_${(schemas += 1)}`;
   await execute(server.url, `create database ${name}`);
   return {
