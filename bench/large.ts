@@ -5,6 +5,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { startService } from "./contenders.ts";
+import { checkBooks } from "./ledger.ts";
 import { SPREAD_USERS } from "./options.ts";
 import { requireDisk, type Database } from "./place.ts";
 import { run, type Run, type Shape, type Target } from "./runs.ts";
@@ -57,7 +58,11 @@ export async function large(stage: Stage): Promise<string[]> {
       if (round > 0) runs.get(each)!.push(done);
     }
   }
-  for (const { server } of Object.values(targets)) await server.stop();
+  for (const { server, schema } of Object.values(targets)) {
+    await server.stop();
+    await checkBooks(database, schema!);
+  }
+  stage.say("large: the books agree");
   return tableOf(runs);
 }
 
@@ -86,11 +91,12 @@ function casesFor(users: number): Case[] {
 
 async function open(stage: Stage, schema: string, users: number, logRows: number): Promise<Target> {
   const { database } = stage.scene;
+  stage.say(`large: making ${users} users with ${users * logRows} log rows`);
   const beganMs = performance.now();
   const url = await makeSchema(database, schema);
   await seedMembers(database, schema, users, logRows);
   const seconds = ((performance.now() - beganMs) / 1_000).toFixed(0);
-  stage.say(`large: ${users} users with ${users * logRows} log rows made in ${seconds} s`);
+  stage.say(`large: made in ${seconds} s`);
   return { server: await startService(stage, url), schema };
 }
 

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { startService } from "./contenders.ts";
+import { checkBooks } from "./ledger.ts";
 import { SPREAD_USERS } from "./options.ts";
 import { run, type Shape } from "./runs.ts";
 import { seedMembers } from "./seed-members.ts";
@@ -60,6 +61,7 @@ export async function profile(stage: Stage): Promise<string[]> {
     lines.push(...shareTable("module", sumBy(times, moduleOf), MODULES_SHOWN), "");
     lines.push(...shareTable("function", sumBy(times, placeOf), FUNCTIONS_SHOWN), "");
   }
+  await checkBooks(database, SCHEMA);
   return lines;
 }
 
