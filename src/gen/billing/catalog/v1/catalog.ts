@@ -8,6 +8,32 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 
+/** The life of a version of a plan, a pack or a campaign. */
+export const OfferState = {
+  /** UNSPECIFIED - Never sent. */
+  UNSPECIFIED: 0,
+  /** DRAFT - Written, but not in force. */
+  DRAFT: 1,
+  /** PUBLISHED - In force: the one version that is sold or redeemed. */
+  PUBLISHED: 2,
+  /** SUPERSEDED - Was in force; a newer version is. */
+  SUPERSEDED: 3,
+  /** RETIRED - Was in force, and nothing is now. */
+  RETIRED: 4,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type OfferState = typeof OfferState[keyof typeof OfferState];
+
+export namespace OfferState {
+  export type UNSPECIFIED = typeof OfferState.UNSPECIFIED;
+  export type DRAFT = typeof OfferState.DRAFT;
+  export type PUBLISHED = typeof OfferState.PUBLISHED;
+  export type SUPERSEDED = typeof OfferState.SUPERSEDED;
+  export type RETIRED = typeof OfferState.RETIRED;
+  export type UNRECOGNIZED = typeof OfferState.UNRECOGNIZED;
+}
+
 /** One version of a feature. A version's terms never change; another price is another version. */
 export interface Feature {
   /** The feature. */
@@ -137,7 +163,11 @@ export interface Approval {
     | Date
     | undefined;
   /** OUTPUT_ONLY. When it was decided; absent while it is pending. */
-  decideTime: Date | undefined;
+  decideTime:
+    | Date
+    | undefined;
+  /** For CAMPAIGN, and only for that: the version to be published. */
+  campaignVersion: CampaignVersionRef | undefined;
 }
 
 /** What is asked for. */
@@ -148,6 +178,8 @@ export const Approval_Kind = {
   ZERO_COST_FEATURE: 1,
   /** QUOTA_ADJUSTMENT - To give a user quota outside of a purchase, such as an apology. */
   QUOTA_ADJUSTMENT: 2,
+  /** CAMPAIGN - To publish a version of a campaign, which gives quota away. */
+  CAMPAIGN: 3,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -157,6 +189,7 @@ export namespace Approval_Kind {
   export type UNSPECIFIED = typeof Approval_Kind.UNSPECIFIED;
   export type ZERO_COST_FEATURE = typeof Approval_Kind.ZERO_COST_FEATURE;
   export type QUOTA_ADJUSTMENT = typeof Approval_Kind.QUOTA_ADJUSTMENT;
+  export type CAMPAIGN = typeof Approval_Kind.CAMPAIGN;
   export type UNRECOGNIZED = typeof Approval_Kind.UNRECOGNIZED;
 }
 
@@ -203,6 +236,64 @@ export interface QuotaAdjustment {
     | undefined;
   /** How many days the lot lives, from 1 to 3650, counted from the grant; it never lapses when 0. */
   validDays: number;
+}
+
+/** Names one version of a campaign. */
+export interface CampaignVersionRef {
+  /** The campaign. */
+  campaignId: string;
+  /** The version, from 1. */
+  version: number;
+}
+
+/** Quota alone, for members who need more than their plan brings. */
+export interface Pack {
+  /** The pack. */
+  packId: string;
+  /** OUTPUT_ONLY. Counts the pack's versions from 1; an order keeps the version that it was made with. */
+  version: number;
+  /** What it is called, in Chinese; 1 to 64 characters. */
+  displayName: string;
+  /** Its price in fen, from 1 to 100000000. */
+  priceFen: bigint;
+  /** Quota units that it brings, from 1 to 1000000000. */
+  quotaAmount: bigint;
+  /** The draw order of that quota: 0 first, 100 last. */
+  quotaPriority: number;
+  /** How many days that quota lives, from 1 to 3650, counted from the payment; it never lapses when 0. */
+  validDays: number;
+}
+
+/** Quota that is given away for a time, out of a budget. */
+export interface Campaign {
+  /** The campaign: 1 to 59 of the characters A-Z a-z 0-9 . _ - and a letter or a digit first. */
+  campaignId: string;
+  /** OUTPUT_ONLY. Counts the campaign's versions from 1. All versions share one budget. */
+  version: number;
+  /** What it is called, in Chinese; 1 to 64 characters. */
+  displayName: string;
+  /** Quota units that one redemption gives, from 1 to 1000000. */
+  quotaAmount: bigint;
+  /** The draw order of that quota: 0 first, 100 last. */
+  quotaPriority: number;
+  /** How many days that quota lives, from 1 to 3650, counted from the redemption. */
+  validDays: number;
+  /** From when on it can be redeemed; must be given. */
+  startTime:
+    | Date
+    | undefined;
+  /** Until when; after the start. The end itself is no longer inside. */
+  endTime:
+    | Date
+    | undefined;
+  /** Quota units that it gives away in all, from 1 to 1000000000. */
+  budgetAmount: bigint;
+  /** How often one user may redeem it, from 1 to 100. */
+  perUserLimit: number;
+  /** OUTPUT_ONLY. Quota units that it has given away. */
+  spentAmount: bigint;
+  /** OUTPUT_ONLY. The life of the version. */
+  state: OfferState;
 }
 
 function createBaseFeature(): Feature {
@@ -527,6 +618,7 @@ function createBaseApproval(): Approval {
     decisionNote: "",
     createTime: undefined,
     decideTime: undefined,
+    campaignVersion: undefined,
   };
 }
 
@@ -564,6 +656,9 @@ export const Approval: MessageFns<Approval> = {
     }
     if (message.decideTime !== undefined) {
       Timestamp.encode(toTimestamp(message.decideTime), writer.uint32(90).fork()).join();
+    }
+    if (message.campaignVersion !== undefined) {
+      CampaignVersionRef.encode(message.campaignVersion, writer.uint32(98).fork()).join();
     }
     return writer;
   },
@@ -669,6 +764,14 @@ export const Approval: MessageFns<Approval> = {
             message.decideTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.campaignVersion = CampaignVersionRef.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -701,6 +804,9 @@ export const Approval: MessageFns<Approval> = {
     message.decisionNote = object.decisionNote ?? "";
     message.createTime = object.createTime ?? undefined;
     message.decideTime = object.decideTime ?? undefined;
+    message.campaignVersion = (object.campaignVersion !== undefined && object.campaignVersion !== null)
+      ? CampaignVersionRef.fromPartial(object.campaignVersion)
+      : undefined;
     return message;
   },
 };
@@ -862,6 +968,423 @@ export const QuotaAdjustment: MessageFns<QuotaAdjustment> = {
     message.amount = (object.amount !== undefined && object.amount !== null) ? BigInt(object.amount) : 0n;
     message.priority = object.priority ?? undefined;
     message.validDays = object.validDays ?? 0;
+    return message;
+  },
+};
+
+function createBaseCampaignVersionRef(): CampaignVersionRef {
+  return { campaignId: "", version: 0 };
+}
+
+export const CampaignVersionRef: MessageFns<CampaignVersionRef> = {
+  encode(message: CampaignVersionRef, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.campaignId !== "") {
+      writer.uint32(10).string(message.campaignId);
+    }
+    if (message.version !== 0) {
+      writer.uint32(16).int32(message.version);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CampaignVersionRef {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCampaignVersionRef();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.campaignId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.version = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CampaignVersionRef>): CampaignVersionRef {
+    return CampaignVersionRef.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CampaignVersionRef>): CampaignVersionRef {
+    const message = createBaseCampaignVersionRef();
+    message.campaignId = object.campaignId ?? "";
+    message.version = object.version ?? 0;
+    return message;
+  },
+};
+
+function createBasePack(): Pack {
+  return { packId: "", version: 0, displayName: "", priceFen: 0n, quotaAmount: 0n, quotaPriority: 0, validDays: 0 };
+}
+
+export const Pack: MessageFns<Pack> = {
+  encode(message: Pack, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.packId !== "") {
+      writer.uint32(10).string(message.packId);
+    }
+    if (message.version !== 0) {
+      writer.uint32(16).int32(message.version);
+    }
+    if (message.displayName !== "") {
+      writer.uint32(26).string(message.displayName);
+    }
+    if (message.priceFen !== 0n) {
+      if (BigInt.asIntN(64, message.priceFen) !== message.priceFen) {
+        throw new globalThis.Error("value provided for field message.priceFen of type int64 too large");
+      }
+      writer.uint32(32).int64(message.priceFen);
+    }
+    if (message.quotaAmount !== 0n) {
+      if (BigInt.asIntN(64, message.quotaAmount) !== message.quotaAmount) {
+        throw new globalThis.Error("value provided for field message.quotaAmount of type int64 too large");
+      }
+      writer.uint32(40).int64(message.quotaAmount);
+    }
+    if (message.quotaPriority !== 0) {
+      writer.uint32(48).int32(message.quotaPriority);
+    }
+    if (message.validDays !== 0) {
+      writer.uint32(56).int32(message.validDays);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Pack {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePack();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.packId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.version = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.displayName = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.priceFen = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.quotaAmount = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.quotaPriority = reader.int32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.validDays = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Pack>): Pack {
+    return Pack.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Pack>): Pack {
+    const message = createBasePack();
+    message.packId = object.packId ?? "";
+    message.version = object.version ?? 0;
+    message.displayName = object.displayName ?? "";
+    message.priceFen = (object.priceFen !== undefined && object.priceFen !== null) ? BigInt(object.priceFen) : 0n;
+    message.quotaAmount = (object.quotaAmount !== undefined && object.quotaAmount !== null)
+      ? BigInt(object.quotaAmount)
+      : 0n;
+    message.quotaPriority = object.quotaPriority ?? 0;
+    message.validDays = object.validDays ?? 0;
+    return message;
+  },
+};
+
+function createBaseCampaign(): Campaign {
+  return {
+    campaignId: "",
+    version: 0,
+    displayName: "",
+    quotaAmount: 0n,
+    quotaPriority: 0,
+    validDays: 0,
+    startTime: undefined,
+    endTime: undefined,
+    budgetAmount: 0n,
+    perUserLimit: 0,
+    spentAmount: 0n,
+    state: 0,
+  };
+}
+
+export const Campaign: MessageFns<Campaign> = {
+  encode(message: Campaign, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.campaignId !== "") {
+      writer.uint32(10).string(message.campaignId);
+    }
+    if (message.version !== 0) {
+      writer.uint32(16).int32(message.version);
+    }
+    if (message.displayName !== "") {
+      writer.uint32(26).string(message.displayName);
+    }
+    if (message.quotaAmount !== 0n) {
+      if (BigInt.asIntN(64, message.quotaAmount) !== message.quotaAmount) {
+        throw new globalThis.Error("value provided for field message.quotaAmount of type int64 too large");
+      }
+      writer.uint32(32).int64(message.quotaAmount);
+    }
+    if (message.quotaPriority !== 0) {
+      writer.uint32(40).int32(message.quotaPriority);
+    }
+    if (message.validDays !== 0) {
+      writer.uint32(48).int32(message.validDays);
+    }
+    if (message.startTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.startTime), writer.uint32(58).fork()).join();
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(66).fork()).join();
+    }
+    if (message.budgetAmount !== 0n) {
+      if (BigInt.asIntN(64, message.budgetAmount) !== message.budgetAmount) {
+        throw new globalThis.Error("value provided for field message.budgetAmount of type int64 too large");
+      }
+      writer.uint32(72).int64(message.budgetAmount);
+    }
+    if (message.perUserLimit !== 0) {
+      writer.uint32(80).int32(message.perUserLimit);
+    }
+    if (message.spentAmount !== 0n) {
+      if (BigInt.asIntN(64, message.spentAmount) !== message.spentAmount) {
+        throw new globalThis.Error("value provided for field message.spentAmount of type int64 too large");
+      }
+      writer.uint32(88).int64(message.spentAmount);
+    }
+    if (message.state !== 0) {
+      writer.uint32(96).int32(message.state);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Campaign {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCampaign();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.campaignId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.version = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.displayName = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.quotaAmount = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.quotaPriority = reader.int32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.validDays = reader.int32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.startTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.budgetAmount = reader.int64() as bigint;
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.perUserLimit = reader.int32();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.spentAmount = reader.int64() as bigint;
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Campaign>): Campaign {
+    return Campaign.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Campaign>): Campaign {
+    const message = createBaseCampaign();
+    message.campaignId = object.campaignId ?? "";
+    message.version = object.version ?? 0;
+    message.displayName = object.displayName ?? "";
+    message.quotaAmount = (object.quotaAmount !== undefined && object.quotaAmount !== null)
+      ? BigInt(object.quotaAmount)
+      : 0n;
+    message.quotaPriority = object.quotaPriority ?? 0;
+    message.validDays = object.validDays ?? 0;
+    message.startTime = object.startTime ?? undefined;
+    message.endTime = object.endTime ?? undefined;
+    message.budgetAmount = (object.budgetAmount !== undefined && object.budgetAmount !== null)
+      ? BigInt(object.budgetAmount)
+      : 0n;
+    message.perUserLimit = object.perUserLimit ?? 0;
+    message.spentAmount = (object.spentAmount !== undefined && object.spentAmount !== null)
+      ? BigInt(object.spentAmount)
+      : 0n;
+    message.state = object.state ?? 0;
     return message;
   },
 };

@@ -18,7 +18,8 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { Approval, Approval_Kind, Approval_State, Feature, Feature_State } from "./catalog.ts";
+import { Plan } from "../../membership/v1/membership.ts";
+import { Approval, Approval_Kind, Approval_State, Campaign, Feature, Feature_State, Pack } from "./catalog.ts";
 
 /** Asks for a new version. */
 export interface CreateFeatureVersionRequest {
@@ -258,6 +259,240 @@ export interface ListApprovalsResponse {
   approvals: Approval[];
   /** Opens the next page; empty on the last. */
   nextPageToken: string;
+}
+
+/** Asks for a new version. */
+export interface CreatePlanVersionRequest {
+  /** REQUIRED. 1 to 128 visible ASCII characters without spaces. */
+  idempotencyKey: string;
+  /** REQUIRED. The terms; its output-only fields are not read. */
+  plan:
+    | Plan
+    | undefined;
+  /** True: decide and answer as if, but write nothing. */
+  validateOnly: boolean;
+}
+
+/** The draft. */
+export interface CreatePlanVersionResponse {
+  /** The version that was written. */
+  plan:
+    | Plan
+    | undefined;
+  /** What the reviewer would say to it now. */
+  findings: ReviewFinding[];
+  /** True when this is the answer of an earlier call with the same key. */
+  replayed: boolean;
+}
+
+/** Asks to put a version in force. */
+export interface PublishPlanRequest {
+  /** REQUIRED. 1 to 128 visible ASCII characters without spaces. */
+  idempotencyKey: string;
+  /** REQUIRED. The plan. */
+  planId: string;
+  /** REQUIRED. The version, from 1. */
+  version: number;
+  /** True: decide and answer as if, but publish nothing. */
+  validateOnly: boolean;
+}
+
+/** The version in force. */
+export interface PublishPlanResponse {
+  /** The version after it. */
+  plan:
+    | Plan
+    | undefined;
+  /** The reviewer's warnings. */
+  findings: ReviewFinding[];
+  /** True when this is the answer of an earlier call with the same key. */
+  replayed: boolean;
+}
+
+/** Asks to take a plan out of force. */
+export interface RetirePlanRequest {
+  /** REQUIRED. 1 to 128 visible ASCII characters without spaces. */
+  idempotencyKey: string;
+  /** REQUIRED. The plan. */
+  planId: string;
+  /** REQUIRED. Why, for the record; 1 to 255 characters. */
+  reason: string;
+  /** True: decide and answer as if, but change nothing. */
+  validateOnly: boolean;
+}
+
+/** The version that was in force. */
+export interface RetirePlanResponse {
+  /** The version after it. */
+  plan:
+    | Plan
+    | undefined;
+  /** True when this is the answer of an earlier call with the same key. */
+  replayed: boolean;
+}
+
+/** Asks for a new version. */
+export interface CreatePackVersionRequest {
+  /** REQUIRED. 1 to 128 visible ASCII characters without spaces. */
+  idempotencyKey: string;
+  /** REQUIRED. The terms; its output-only fields are not read. */
+  pack:
+    | Pack
+    | undefined;
+  /** True: decide and answer as if, but write nothing. */
+  validateOnly: boolean;
+}
+
+/** The draft. */
+export interface CreatePackVersionResponse {
+  /** The version that was written. */
+  pack:
+    | Pack
+    | undefined;
+  /** What the reviewer would say to it now. */
+  findings: ReviewFinding[];
+  /** True when this is the answer of an earlier call with the same key. */
+  replayed: boolean;
+}
+
+/** Asks to put a version in force. */
+export interface PublishPackRequest {
+  /** REQUIRED. 1 to 128 visible ASCII characters without spaces. */
+  idempotencyKey: string;
+  /** REQUIRED. The pack. */
+  packId: string;
+  /** REQUIRED. The version, from 1. */
+  version: number;
+  /** True: decide and answer as if, but publish nothing. */
+  validateOnly: boolean;
+}
+
+/** The version in force. */
+export interface PublishPackResponse {
+  /** The version after it. */
+  pack:
+    | Pack
+    | undefined;
+  /** The reviewer's warnings. */
+  findings: ReviewFinding[];
+  /** True when this is the answer of an earlier call with the same key. */
+  replayed: boolean;
+}
+
+/** Asks to take a pack out of force. */
+export interface RetirePackRequest {
+  /** REQUIRED. 1 to 128 visible ASCII characters without spaces. */
+  idempotencyKey: string;
+  /** REQUIRED. The pack. */
+  packId: string;
+  /** REQUIRED. Why, for the record; 1 to 255 characters. */
+  reason: string;
+  /** True: decide and answer as if, but change nothing. */
+  validateOnly: boolean;
+}
+
+/** The version that was in force. */
+export interface RetirePackResponse {
+  /** The version after it. */
+  pack:
+    | Pack
+    | undefined;
+  /** True when this is the answer of an earlier call with the same key. */
+  replayed: boolean;
+}
+
+/** Asks for a new version. */
+export interface CreateCampaignVersionRequest {
+  /** REQUIRED. 1 to 128 visible ASCII characters without spaces. */
+  idempotencyKey: string;
+  /** REQUIRED. The terms; its output-only fields are not read. */
+  campaign:
+    | Campaign
+    | undefined;
+  /** True: decide and answer as if, but write nothing. */
+  validateOnly: boolean;
+}
+
+/** The draft. */
+export interface CreateCampaignVersionResponse {
+  /** The version that was written. */
+  campaign:
+    | Campaign
+    | undefined;
+  /** What the reviewer would say to it now. */
+  findings: ReviewFinding[];
+  /** True when this is the answer of an earlier call with the same key. */
+  replayed: boolean;
+}
+
+/** Asks to put a version in force. */
+export interface PublishCampaignRequest {
+  /** REQUIRED. 1 to 128 visible ASCII characters without spaces. */
+  idempotencyKey: string;
+  /** REQUIRED. The campaign. */
+  campaignId: string;
+  /** REQUIRED. The version, from 1. */
+  version: number;
+  /** True: decide and answer as if, but publish nothing. */
+  validateOnly: boolean;
+}
+
+/** The version in force. */
+export interface PublishCampaignResponse {
+  /** The version after it. */
+  campaign:
+    | Campaign
+    | undefined;
+  /** The reviewer's warnings. */
+  findings: ReviewFinding[];
+  /** True when this is the answer of an earlier call with the same key. */
+  replayed: boolean;
+}
+
+/** Asks to take a campaign out of force. */
+export interface EndCampaignRequest {
+  /** REQUIRED. 1 to 128 visible ASCII characters without spaces. */
+  idempotencyKey: string;
+  /** REQUIRED. The campaign. */
+  campaignId: string;
+  /** REQUIRED. Why, for the record; 1 to 255 characters. */
+  reason: string;
+  /** True: decide and answer as if, but change nothing. */
+  validateOnly: boolean;
+}
+
+/** The version that was in force. */
+export interface EndCampaignResponse {
+  /** The version after it. */
+  campaign:
+    | Campaign
+    | undefined;
+  /** True when this is the answer of an earlier call with the same key. */
+  replayed: boolean;
+}
+
+/** Asks for all packs that are for sale. */
+export interface ListPacksRequest {
+}
+
+/** The packs. */
+export interface ListPacksResponse {
+  /** All of them. */
+  packs: Pack[];
+}
+
+/** Chooses campaigns. */
+export interface ListCampaignsRequest {
+  /** Only this campaign. */
+  campaignId: string;
+  /** True: all versions, among them drafts that are newer than what is in force. */
+  includeAllVersions: boolean;
+}
+
+/** The campaigns. */
+export interface ListCampaignsResponse {
+  /** All of them, by id and version; at most 500. */
+  campaigns: Campaign[];
 }
 
 function createBaseCreateFeatureVersionRequest(): CreateFeatureVersionRequest {
@@ -2064,6 +2299,1692 @@ export const ListApprovalsResponse: MessageFns<ListApprovalsResponse> = {
   },
 };
 
+function createBaseCreatePlanVersionRequest(): CreatePlanVersionRequest {
+  return { idempotencyKey: "", plan: undefined, validateOnly: false };
+}
+
+export const CreatePlanVersionRequest: MessageFns<CreatePlanVersionRequest> = {
+  encode(message: CreatePlanVersionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.idempotencyKey !== "") {
+      writer.uint32(10).string(message.idempotencyKey);
+    }
+    if (message.plan !== undefined) {
+      Plan.encode(message.plan, writer.uint32(18).fork()).join();
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(24).bool(message.validateOnly);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreatePlanVersionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreatePlanVersionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.idempotencyKey = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.plan = Plan.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CreatePlanVersionRequest>): CreatePlanVersionRequest {
+    return CreatePlanVersionRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CreatePlanVersionRequest>): CreatePlanVersionRequest {
+    const message = createBaseCreatePlanVersionRequest();
+    message.idempotencyKey = object.idempotencyKey ?? "";
+    message.plan = (object.plan !== undefined && object.plan !== null) ? Plan.fromPartial(object.plan) : undefined;
+    message.validateOnly = object.validateOnly ?? false;
+    return message;
+  },
+};
+
+function createBaseCreatePlanVersionResponse(): CreatePlanVersionResponse {
+  return { plan: undefined, findings: [], replayed: false };
+}
+
+export const CreatePlanVersionResponse: MessageFns<CreatePlanVersionResponse> = {
+  encode(message: CreatePlanVersionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.plan !== undefined) {
+      Plan.encode(message.plan, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.findings) {
+      ReviewFinding.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.replayed !== false) {
+      writer.uint32(24).bool(message.replayed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreatePlanVersionResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreatePlanVersionResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.plan = Plan.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.findings.push(ReviewFinding.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.replayed = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CreatePlanVersionResponse>): CreatePlanVersionResponse {
+    return CreatePlanVersionResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CreatePlanVersionResponse>): CreatePlanVersionResponse {
+    const message = createBaseCreatePlanVersionResponse();
+    message.plan = (object.plan !== undefined && object.plan !== null) ? Plan.fromPartial(object.plan) : undefined;
+    message.findings = object.findings?.map((e) => ReviewFinding.fromPartial(e)) || [];
+    message.replayed = object.replayed ?? false;
+    return message;
+  },
+};
+
+function createBasePublishPlanRequest(): PublishPlanRequest {
+  return { idempotencyKey: "", planId: "", version: 0, validateOnly: false };
+}
+
+export const PublishPlanRequest: MessageFns<PublishPlanRequest> = {
+  encode(message: PublishPlanRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.idempotencyKey !== "") {
+      writer.uint32(10).string(message.idempotencyKey);
+    }
+    if (message.planId !== "") {
+      writer.uint32(18).string(message.planId);
+    }
+    if (message.version !== 0) {
+      writer.uint32(24).int32(message.version);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(32).bool(message.validateOnly);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PublishPlanRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePublishPlanRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.idempotencyKey = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.planId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.version = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PublishPlanRequest>): PublishPlanRequest {
+    return PublishPlanRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PublishPlanRequest>): PublishPlanRequest {
+    const message = createBasePublishPlanRequest();
+    message.idempotencyKey = object.idempotencyKey ?? "";
+    message.planId = object.planId ?? "";
+    message.version = object.version ?? 0;
+    message.validateOnly = object.validateOnly ?? false;
+    return message;
+  },
+};
+
+function createBasePublishPlanResponse(): PublishPlanResponse {
+  return { plan: undefined, findings: [], replayed: false };
+}
+
+export const PublishPlanResponse: MessageFns<PublishPlanResponse> = {
+  encode(message: PublishPlanResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.plan !== undefined) {
+      Plan.encode(message.plan, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.findings) {
+      ReviewFinding.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.replayed !== false) {
+      writer.uint32(24).bool(message.replayed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PublishPlanResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePublishPlanResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.plan = Plan.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.findings.push(ReviewFinding.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.replayed = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PublishPlanResponse>): PublishPlanResponse {
+    return PublishPlanResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PublishPlanResponse>): PublishPlanResponse {
+    const message = createBasePublishPlanResponse();
+    message.plan = (object.plan !== undefined && object.plan !== null) ? Plan.fromPartial(object.plan) : undefined;
+    message.findings = object.findings?.map((e) => ReviewFinding.fromPartial(e)) || [];
+    message.replayed = object.replayed ?? false;
+    return message;
+  },
+};
+
+function createBaseRetirePlanRequest(): RetirePlanRequest {
+  return { idempotencyKey: "", planId: "", reason: "", validateOnly: false };
+}
+
+export const RetirePlanRequest: MessageFns<RetirePlanRequest> = {
+  encode(message: RetirePlanRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.idempotencyKey !== "") {
+      writer.uint32(10).string(message.idempotencyKey);
+    }
+    if (message.planId !== "") {
+      writer.uint32(18).string(message.planId);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(32).bool(message.validateOnly);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RetirePlanRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRetirePlanRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.idempotencyKey = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.planId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RetirePlanRequest>): RetirePlanRequest {
+    return RetirePlanRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RetirePlanRequest>): RetirePlanRequest {
+    const message = createBaseRetirePlanRequest();
+    message.idempotencyKey = object.idempotencyKey ?? "";
+    message.planId = object.planId ?? "";
+    message.reason = object.reason ?? "";
+    message.validateOnly = object.validateOnly ?? false;
+    return message;
+  },
+};
+
+function createBaseRetirePlanResponse(): RetirePlanResponse {
+  return { plan: undefined, replayed: false };
+}
+
+export const RetirePlanResponse: MessageFns<RetirePlanResponse> = {
+  encode(message: RetirePlanResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.plan !== undefined) {
+      Plan.encode(message.plan, writer.uint32(10).fork()).join();
+    }
+    if (message.replayed !== false) {
+      writer.uint32(16).bool(message.replayed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RetirePlanResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRetirePlanResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.plan = Plan.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.replayed = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RetirePlanResponse>): RetirePlanResponse {
+    return RetirePlanResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RetirePlanResponse>): RetirePlanResponse {
+    const message = createBaseRetirePlanResponse();
+    message.plan = (object.plan !== undefined && object.plan !== null) ? Plan.fromPartial(object.plan) : undefined;
+    message.replayed = object.replayed ?? false;
+    return message;
+  },
+};
+
+function createBaseCreatePackVersionRequest(): CreatePackVersionRequest {
+  return { idempotencyKey: "", pack: undefined, validateOnly: false };
+}
+
+export const CreatePackVersionRequest: MessageFns<CreatePackVersionRequest> = {
+  encode(message: CreatePackVersionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.idempotencyKey !== "") {
+      writer.uint32(10).string(message.idempotencyKey);
+    }
+    if (message.pack !== undefined) {
+      Pack.encode(message.pack, writer.uint32(18).fork()).join();
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(24).bool(message.validateOnly);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreatePackVersionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreatePackVersionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.idempotencyKey = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pack = Pack.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CreatePackVersionRequest>): CreatePackVersionRequest {
+    return CreatePackVersionRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CreatePackVersionRequest>): CreatePackVersionRequest {
+    const message = createBaseCreatePackVersionRequest();
+    message.idempotencyKey = object.idempotencyKey ?? "";
+    message.pack = (object.pack !== undefined && object.pack !== null) ? Pack.fromPartial(object.pack) : undefined;
+    message.validateOnly = object.validateOnly ?? false;
+    return message;
+  },
+};
+
+function createBaseCreatePackVersionResponse(): CreatePackVersionResponse {
+  return { pack: undefined, findings: [], replayed: false };
+}
+
+export const CreatePackVersionResponse: MessageFns<CreatePackVersionResponse> = {
+  encode(message: CreatePackVersionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pack !== undefined) {
+      Pack.encode(message.pack, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.findings) {
+      ReviewFinding.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.replayed !== false) {
+      writer.uint32(24).bool(message.replayed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreatePackVersionResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreatePackVersionResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pack = Pack.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.findings.push(ReviewFinding.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.replayed = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CreatePackVersionResponse>): CreatePackVersionResponse {
+    return CreatePackVersionResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CreatePackVersionResponse>): CreatePackVersionResponse {
+    const message = createBaseCreatePackVersionResponse();
+    message.pack = (object.pack !== undefined && object.pack !== null) ? Pack.fromPartial(object.pack) : undefined;
+    message.findings = object.findings?.map((e) => ReviewFinding.fromPartial(e)) || [];
+    message.replayed = object.replayed ?? false;
+    return message;
+  },
+};
+
+function createBasePublishPackRequest(): PublishPackRequest {
+  return { idempotencyKey: "", packId: "", version: 0, validateOnly: false };
+}
+
+export const PublishPackRequest: MessageFns<PublishPackRequest> = {
+  encode(message: PublishPackRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.idempotencyKey !== "") {
+      writer.uint32(10).string(message.idempotencyKey);
+    }
+    if (message.packId !== "") {
+      writer.uint32(18).string(message.packId);
+    }
+    if (message.version !== 0) {
+      writer.uint32(24).int32(message.version);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(32).bool(message.validateOnly);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PublishPackRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePublishPackRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.idempotencyKey = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.packId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.version = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PublishPackRequest>): PublishPackRequest {
+    return PublishPackRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PublishPackRequest>): PublishPackRequest {
+    const message = createBasePublishPackRequest();
+    message.idempotencyKey = object.idempotencyKey ?? "";
+    message.packId = object.packId ?? "";
+    message.version = object.version ?? 0;
+    message.validateOnly = object.validateOnly ?? false;
+    return message;
+  },
+};
+
+function createBasePublishPackResponse(): PublishPackResponse {
+  return { pack: undefined, findings: [], replayed: false };
+}
+
+export const PublishPackResponse: MessageFns<PublishPackResponse> = {
+  encode(message: PublishPackResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pack !== undefined) {
+      Pack.encode(message.pack, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.findings) {
+      ReviewFinding.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.replayed !== false) {
+      writer.uint32(24).bool(message.replayed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PublishPackResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePublishPackResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pack = Pack.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.findings.push(ReviewFinding.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.replayed = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PublishPackResponse>): PublishPackResponse {
+    return PublishPackResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PublishPackResponse>): PublishPackResponse {
+    const message = createBasePublishPackResponse();
+    message.pack = (object.pack !== undefined && object.pack !== null) ? Pack.fromPartial(object.pack) : undefined;
+    message.findings = object.findings?.map((e) => ReviewFinding.fromPartial(e)) || [];
+    message.replayed = object.replayed ?? false;
+    return message;
+  },
+};
+
+function createBaseRetirePackRequest(): RetirePackRequest {
+  return { idempotencyKey: "", packId: "", reason: "", validateOnly: false };
+}
+
+export const RetirePackRequest: MessageFns<RetirePackRequest> = {
+  encode(message: RetirePackRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.idempotencyKey !== "") {
+      writer.uint32(10).string(message.idempotencyKey);
+    }
+    if (message.packId !== "") {
+      writer.uint32(18).string(message.packId);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(32).bool(message.validateOnly);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RetirePackRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRetirePackRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.idempotencyKey = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.packId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RetirePackRequest>): RetirePackRequest {
+    return RetirePackRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RetirePackRequest>): RetirePackRequest {
+    const message = createBaseRetirePackRequest();
+    message.idempotencyKey = object.idempotencyKey ?? "";
+    message.packId = object.packId ?? "";
+    message.reason = object.reason ?? "";
+    message.validateOnly = object.validateOnly ?? false;
+    return message;
+  },
+};
+
+function createBaseRetirePackResponse(): RetirePackResponse {
+  return { pack: undefined, replayed: false };
+}
+
+export const RetirePackResponse: MessageFns<RetirePackResponse> = {
+  encode(message: RetirePackResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pack !== undefined) {
+      Pack.encode(message.pack, writer.uint32(10).fork()).join();
+    }
+    if (message.replayed !== false) {
+      writer.uint32(16).bool(message.replayed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RetirePackResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRetirePackResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pack = Pack.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.replayed = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RetirePackResponse>): RetirePackResponse {
+    return RetirePackResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RetirePackResponse>): RetirePackResponse {
+    const message = createBaseRetirePackResponse();
+    message.pack = (object.pack !== undefined && object.pack !== null) ? Pack.fromPartial(object.pack) : undefined;
+    message.replayed = object.replayed ?? false;
+    return message;
+  },
+};
+
+function createBaseCreateCampaignVersionRequest(): CreateCampaignVersionRequest {
+  return { idempotencyKey: "", campaign: undefined, validateOnly: false };
+}
+
+export const CreateCampaignVersionRequest: MessageFns<CreateCampaignVersionRequest> = {
+  encode(message: CreateCampaignVersionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.idempotencyKey !== "") {
+      writer.uint32(10).string(message.idempotencyKey);
+    }
+    if (message.campaign !== undefined) {
+      Campaign.encode(message.campaign, writer.uint32(18).fork()).join();
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(24).bool(message.validateOnly);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreateCampaignVersionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreateCampaignVersionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.idempotencyKey = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.campaign = Campaign.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CreateCampaignVersionRequest>): CreateCampaignVersionRequest {
+    return CreateCampaignVersionRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CreateCampaignVersionRequest>): CreateCampaignVersionRequest {
+    const message = createBaseCreateCampaignVersionRequest();
+    message.idempotencyKey = object.idempotencyKey ?? "";
+    message.campaign = (object.campaign !== undefined && object.campaign !== null)
+      ? Campaign.fromPartial(object.campaign)
+      : undefined;
+    message.validateOnly = object.validateOnly ?? false;
+    return message;
+  },
+};
+
+function createBaseCreateCampaignVersionResponse(): CreateCampaignVersionResponse {
+  return { campaign: undefined, findings: [], replayed: false };
+}
+
+export const CreateCampaignVersionResponse: MessageFns<CreateCampaignVersionResponse> = {
+  encode(message: CreateCampaignVersionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.campaign !== undefined) {
+      Campaign.encode(message.campaign, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.findings) {
+      ReviewFinding.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.replayed !== false) {
+      writer.uint32(24).bool(message.replayed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreateCampaignVersionResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreateCampaignVersionResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.campaign = Campaign.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.findings.push(ReviewFinding.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.replayed = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CreateCampaignVersionResponse>): CreateCampaignVersionResponse {
+    return CreateCampaignVersionResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CreateCampaignVersionResponse>): CreateCampaignVersionResponse {
+    const message = createBaseCreateCampaignVersionResponse();
+    message.campaign = (object.campaign !== undefined && object.campaign !== null)
+      ? Campaign.fromPartial(object.campaign)
+      : undefined;
+    message.findings = object.findings?.map((e) => ReviewFinding.fromPartial(e)) || [];
+    message.replayed = object.replayed ?? false;
+    return message;
+  },
+};
+
+function createBasePublishCampaignRequest(): PublishCampaignRequest {
+  return { idempotencyKey: "", campaignId: "", version: 0, validateOnly: false };
+}
+
+export const PublishCampaignRequest: MessageFns<PublishCampaignRequest> = {
+  encode(message: PublishCampaignRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.idempotencyKey !== "") {
+      writer.uint32(10).string(message.idempotencyKey);
+    }
+    if (message.campaignId !== "") {
+      writer.uint32(18).string(message.campaignId);
+    }
+    if (message.version !== 0) {
+      writer.uint32(24).int32(message.version);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(32).bool(message.validateOnly);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PublishCampaignRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePublishCampaignRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.idempotencyKey = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.campaignId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.version = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PublishCampaignRequest>): PublishCampaignRequest {
+    return PublishCampaignRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PublishCampaignRequest>): PublishCampaignRequest {
+    const message = createBasePublishCampaignRequest();
+    message.idempotencyKey = object.idempotencyKey ?? "";
+    message.campaignId = object.campaignId ?? "";
+    message.version = object.version ?? 0;
+    message.validateOnly = object.validateOnly ?? false;
+    return message;
+  },
+};
+
+function createBasePublishCampaignResponse(): PublishCampaignResponse {
+  return { campaign: undefined, findings: [], replayed: false };
+}
+
+export const PublishCampaignResponse: MessageFns<PublishCampaignResponse> = {
+  encode(message: PublishCampaignResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.campaign !== undefined) {
+      Campaign.encode(message.campaign, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.findings) {
+      ReviewFinding.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.replayed !== false) {
+      writer.uint32(24).bool(message.replayed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PublishCampaignResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePublishCampaignResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.campaign = Campaign.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.findings.push(ReviewFinding.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.replayed = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PublishCampaignResponse>): PublishCampaignResponse {
+    return PublishCampaignResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PublishCampaignResponse>): PublishCampaignResponse {
+    const message = createBasePublishCampaignResponse();
+    message.campaign = (object.campaign !== undefined && object.campaign !== null)
+      ? Campaign.fromPartial(object.campaign)
+      : undefined;
+    message.findings = object.findings?.map((e) => ReviewFinding.fromPartial(e)) || [];
+    message.replayed = object.replayed ?? false;
+    return message;
+  },
+};
+
+function createBaseEndCampaignRequest(): EndCampaignRequest {
+  return { idempotencyKey: "", campaignId: "", reason: "", validateOnly: false };
+}
+
+export const EndCampaignRequest: MessageFns<EndCampaignRequest> = {
+  encode(message: EndCampaignRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.idempotencyKey !== "") {
+      writer.uint32(10).string(message.idempotencyKey);
+    }
+    if (message.campaignId !== "") {
+      writer.uint32(18).string(message.campaignId);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(32).bool(message.validateOnly);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EndCampaignRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEndCampaignRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.idempotencyKey = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.campaignId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EndCampaignRequest>): EndCampaignRequest {
+    return EndCampaignRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EndCampaignRequest>): EndCampaignRequest {
+    const message = createBaseEndCampaignRequest();
+    message.idempotencyKey = object.idempotencyKey ?? "";
+    message.campaignId = object.campaignId ?? "";
+    message.reason = object.reason ?? "";
+    message.validateOnly = object.validateOnly ?? false;
+    return message;
+  },
+};
+
+function createBaseEndCampaignResponse(): EndCampaignResponse {
+  return { campaign: undefined, replayed: false };
+}
+
+export const EndCampaignResponse: MessageFns<EndCampaignResponse> = {
+  encode(message: EndCampaignResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.campaign !== undefined) {
+      Campaign.encode(message.campaign, writer.uint32(10).fork()).join();
+    }
+    if (message.replayed !== false) {
+      writer.uint32(16).bool(message.replayed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EndCampaignResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEndCampaignResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.campaign = Campaign.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.replayed = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EndCampaignResponse>): EndCampaignResponse {
+    return EndCampaignResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EndCampaignResponse>): EndCampaignResponse {
+    const message = createBaseEndCampaignResponse();
+    message.campaign = (object.campaign !== undefined && object.campaign !== null)
+      ? Campaign.fromPartial(object.campaign)
+      : undefined;
+    message.replayed = object.replayed ?? false;
+    return message;
+  },
+};
+
+function createBaseListPacksRequest(): ListPacksRequest {
+  return {};
+}
+
+export const ListPacksRequest: MessageFns<ListPacksRequest> = {
+  encode(_: ListPacksRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListPacksRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListPacksRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListPacksRequest>): ListPacksRequest {
+    return ListPacksRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ListPacksRequest>): ListPacksRequest {
+    const message = createBaseListPacksRequest();
+    return message;
+  },
+};
+
+function createBaseListPacksResponse(): ListPacksResponse {
+  return { packs: [] };
+}
+
+export const ListPacksResponse: MessageFns<ListPacksResponse> = {
+  encode(message: ListPacksResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.packs) {
+      Pack.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListPacksResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListPacksResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.packs.push(Pack.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListPacksResponse>): ListPacksResponse {
+    return ListPacksResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListPacksResponse>): ListPacksResponse {
+    const message = createBaseListPacksResponse();
+    message.packs = object.packs?.map((e) => Pack.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseListCampaignsRequest(): ListCampaignsRequest {
+  return { campaignId: "", includeAllVersions: false };
+}
+
+export const ListCampaignsRequest: MessageFns<ListCampaignsRequest> = {
+  encode(message: ListCampaignsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.campaignId !== "") {
+      writer.uint32(10).string(message.campaignId);
+    }
+    if (message.includeAllVersions !== false) {
+      writer.uint32(16).bool(message.includeAllVersions);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListCampaignsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListCampaignsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.campaignId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.includeAllVersions = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListCampaignsRequest>): ListCampaignsRequest {
+    return ListCampaignsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListCampaignsRequest>): ListCampaignsRequest {
+    const message = createBaseListCampaignsRequest();
+    message.campaignId = object.campaignId ?? "";
+    message.includeAllVersions = object.includeAllVersions ?? false;
+    return message;
+  },
+};
+
+function createBaseListCampaignsResponse(): ListCampaignsResponse {
+  return { campaigns: [] };
+}
+
+export const ListCampaignsResponse: MessageFns<ListCampaignsResponse> = {
+  encode(message: ListCampaignsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.campaigns) {
+      Campaign.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListCampaignsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListCampaignsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.campaigns.push(Campaign.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListCampaignsResponse>): ListCampaignsResponse {
+    return ListCampaignsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListCampaignsResponse>): ListCampaignsResponse {
+    const message = createBaseListCampaignsResponse();
+    message.campaigns = object.campaigns?.map((e) => Campaign.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 /**
  * Keeps features in immutable versions, of which one is in force, and the approvals by a second person
  * that some changes need. Idempotency keys and ids follow the rules that QuotaService states.
@@ -2145,7 +4066,10 @@ export const CatalogServiceService = {
       Buffer.from(SetFeatureAccessResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SetFeatureAccessResponse => SetFeatureAccessResponse.decode(value),
   },
-  /** Asks for a second person's word. */
+  /**
+   * Asks for a second person's word. Refused as FEATURE_NOT_FOUND or OFFER_NOT_FOUND, FEATURE_STATE_INVALID or
+   * OFFER_STATE_INVALID (the version is no draft any more), USER_NOT_FOUND.
+   */
   requestApproval: {
     path: "/billing.catalog.v1.CatalogService/RequestApproval" as const,
     requestStream: false as const,
@@ -2201,6 +4125,141 @@ export const CatalogServiceService = {
       Buffer.from(ListApprovalsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListApprovalsResponse => ListApprovalsResponse.decode(value),
   },
+  /** Writes a new version of a plan as a draft; the first one makes the plan known. */
+  createPlanVersion: {
+    path: "/billing.catalog.v1.CatalogService/CreatePlanVersion" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CreatePlanVersionRequest): Buffer =>
+      Buffer.from(CreatePlanVersionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CreatePlanVersionRequest => CreatePlanVersionRequest.decode(value),
+    responseSerialize: (value: CreatePlanVersionResponse): Buffer =>
+      Buffer.from(CreatePlanVersionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CreatePlanVersionResponse => CreatePlanVersionResponse.decode(value),
+  },
+  /**
+   * Puts a draft in force, in place of the version before it. What was bought or redeemed before keeps its
+   * terms. Refused as OFFER_NOT_FOUND, OFFER_STATE_INVALID, OFFER_REVIEW_FAILED.
+   */
+  publishPlan: {
+    path: "/billing.catalog.v1.CatalogService/PublishPlan" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PublishPlanRequest): Buffer => Buffer.from(PublishPlanRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PublishPlanRequest => PublishPlanRequest.decode(value),
+    responseSerialize: (value: PublishPlanResponse): Buffer => Buffer.from(PublishPlanResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PublishPlanResponse => PublishPlanResponse.decode(value),
+  },
+  /**
+   * Takes a plan out of force: nobody can buy it any more. Refused as OFFER_NOT_FOUND, OFFER_STATE_INVALID,
+   * also where it is the only trial that registration can give.
+   */
+  retirePlan: {
+    path: "/billing.catalog.v1.CatalogService/RetirePlan" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RetirePlanRequest): Buffer => Buffer.from(RetirePlanRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RetirePlanRequest => RetirePlanRequest.decode(value),
+    responseSerialize: (value: RetirePlanResponse): Buffer => Buffer.from(RetirePlanResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RetirePlanResponse => RetirePlanResponse.decode(value),
+  },
+  /** Writes a new version of a pack as a draft; the first one makes the pack known. */
+  createPackVersion: {
+    path: "/billing.catalog.v1.CatalogService/CreatePackVersion" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CreatePackVersionRequest): Buffer =>
+      Buffer.from(CreatePackVersionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CreatePackVersionRequest => CreatePackVersionRequest.decode(value),
+    responseSerialize: (value: CreatePackVersionResponse): Buffer =>
+      Buffer.from(CreatePackVersionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CreatePackVersionResponse => CreatePackVersionResponse.decode(value),
+  },
+  /**
+   * Puts a draft in force, in place of the version before it. What was bought or redeemed before keeps its
+   * terms. Refused as OFFER_NOT_FOUND, OFFER_STATE_INVALID, OFFER_REVIEW_FAILED.
+   */
+  publishPack: {
+    path: "/billing.catalog.v1.CatalogService/PublishPack" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PublishPackRequest): Buffer => Buffer.from(PublishPackRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PublishPackRequest => PublishPackRequest.decode(value),
+    responseSerialize: (value: PublishPackResponse): Buffer => Buffer.from(PublishPackResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PublishPackResponse => PublishPackResponse.decode(value),
+  },
+  /** Takes a pack out of force: nobody can buy it any more. Refused as OFFER_NOT_FOUND, OFFER_STATE_INVALID. */
+  retirePack: {
+    path: "/billing.catalog.v1.CatalogService/RetirePack" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RetirePackRequest): Buffer => Buffer.from(RetirePackRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RetirePackRequest => RetirePackRequest.decode(value),
+    responseSerialize: (value: RetirePackResponse): Buffer => Buffer.from(RetirePackResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RetirePackResponse => RetirePackResponse.decode(value),
+  },
+  /** Writes a new version of a campaign as a draft; the first one makes the campaign known. */
+  createCampaignVersion: {
+    path: "/billing.catalog.v1.CatalogService/CreateCampaignVersion" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CreateCampaignVersionRequest): Buffer =>
+      Buffer.from(CreateCampaignVersionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CreateCampaignVersionRequest => CreateCampaignVersionRequest.decode(value),
+    responseSerialize: (value: CreateCampaignVersionResponse): Buffer =>
+      Buffer.from(CreateCampaignVersionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CreateCampaignVersionResponse => CreateCampaignVersionResponse.decode(value),
+  },
+  /**
+   * Puts a draft in force, in place of the version before it. What was bought or redeemed before keeps its
+   * terms. Refused as OFFER_NOT_FOUND, OFFER_STATE_INVALID, OFFER_REVIEW_FAILED. Without a second person's
+   * approval it is refused as APPROVAL_REQUIRED.
+   */
+  publishCampaign: {
+    path: "/billing.catalog.v1.CatalogService/PublishCampaign" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PublishCampaignRequest): Buffer =>
+      Buffer.from(PublishCampaignRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PublishCampaignRequest => PublishCampaignRequest.decode(value),
+    responseSerialize: (value: PublishCampaignResponse): Buffer =>
+      Buffer.from(PublishCampaignResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PublishCampaignResponse => PublishCampaignResponse.decode(value),
+  },
+  /** Takes a campaign out of force: nobody can redeem it any more. Refused as OFFER_NOT_FOUND, OFFER_STATE_INVALID. */
+  endCampaign: {
+    path: "/billing.catalog.v1.CatalogService/EndCampaign" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: EndCampaignRequest): Buffer => Buffer.from(EndCampaignRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): EndCampaignRequest => EndCampaignRequest.decode(value),
+    responseSerialize: (value: EndCampaignResponse): Buffer => Buffer.from(EndCampaignResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): EndCampaignResponse => EndCampaignResponse.decode(value),
+  },
+  /** The packs that are for sale, cheapest first. */
+  listPacks: {
+    path: "/billing.catalog.v1.CatalogService/ListPacks" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListPacksRequest): Buffer => Buffer.from(ListPacksRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListPacksRequest => ListPacksRequest.decode(value),
+    responseSerialize: (value: ListPacksResponse): Buffer => Buffer.from(ListPacksResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListPacksResponse => ListPacksResponse.decode(value),
+  },
+  /**
+   * Campaigns in every state, with what they have given away: of each the version in force, and the newest where
+   * none is; or all of its versions.
+   */
+  listCampaigns: {
+    path: "/billing.catalog.v1.CatalogService/ListCampaigns" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListCampaignsRequest): Buffer => Buffer.from(ListCampaignsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListCampaignsRequest => ListCampaignsRequest.decode(value),
+    responseSerialize: (value: ListCampaignsResponse): Buffer =>
+      Buffer.from(ListCampaignsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListCampaignsResponse => ListCampaignsResponse.decode(value),
+  },
 } as const;
 
 export interface CatalogServiceServer extends UntypedServiceImplementation {
@@ -2223,7 +4282,10 @@ export interface CatalogServiceServer extends UntypedServiceImplementation {
   listFeatures: handleUnaryCall<ListFeaturesRequest, ListFeaturesResponse>;
   /** Puts users on a feature's list, or takes them off it. Refused as FEATURE_NOT_FOUND. */
   setFeatureAccess: handleUnaryCall<SetFeatureAccessRequest, SetFeatureAccessResponse>;
-  /** Asks for a second person's word. */
+  /**
+   * Asks for a second person's word. Refused as FEATURE_NOT_FOUND or OFFER_NOT_FOUND, FEATURE_STATE_INVALID or
+   * OFFER_STATE_INVALID (the version is no draft any more), USER_NOT_FOUND.
+   */
   requestApproval: handleUnaryCall<RequestApprovalRequest, RequestApprovalResponse>;
   /**
    * Allows what somebody else asked for. Refused as APPROVAL_NOT_FOUND, APPROVAL_NOT_PENDING,
@@ -2236,6 +4298,44 @@ export interface CatalogServiceServer extends UntypedServiceImplementation {
   getApproval: handleUnaryCall<GetApprovalRequest, GetApprovalResponse>;
   /** Approvals, newest first. */
   listApprovals: handleUnaryCall<ListApprovalsRequest, ListApprovalsResponse>;
+  /** Writes a new version of a plan as a draft; the first one makes the plan known. */
+  createPlanVersion: handleUnaryCall<CreatePlanVersionRequest, CreatePlanVersionResponse>;
+  /**
+   * Puts a draft in force, in place of the version before it. What was bought or redeemed before keeps its
+   * terms. Refused as OFFER_NOT_FOUND, OFFER_STATE_INVALID, OFFER_REVIEW_FAILED.
+   */
+  publishPlan: handleUnaryCall<PublishPlanRequest, PublishPlanResponse>;
+  /**
+   * Takes a plan out of force: nobody can buy it any more. Refused as OFFER_NOT_FOUND, OFFER_STATE_INVALID,
+   * also where it is the only trial that registration can give.
+   */
+  retirePlan: handleUnaryCall<RetirePlanRequest, RetirePlanResponse>;
+  /** Writes a new version of a pack as a draft; the first one makes the pack known. */
+  createPackVersion: handleUnaryCall<CreatePackVersionRequest, CreatePackVersionResponse>;
+  /**
+   * Puts a draft in force, in place of the version before it. What was bought or redeemed before keeps its
+   * terms. Refused as OFFER_NOT_FOUND, OFFER_STATE_INVALID, OFFER_REVIEW_FAILED.
+   */
+  publishPack: handleUnaryCall<PublishPackRequest, PublishPackResponse>;
+  /** Takes a pack out of force: nobody can buy it any more. Refused as OFFER_NOT_FOUND, OFFER_STATE_INVALID. */
+  retirePack: handleUnaryCall<RetirePackRequest, RetirePackResponse>;
+  /** Writes a new version of a campaign as a draft; the first one makes the campaign known. */
+  createCampaignVersion: handleUnaryCall<CreateCampaignVersionRequest, CreateCampaignVersionResponse>;
+  /**
+   * Puts a draft in force, in place of the version before it. What was bought or redeemed before keeps its
+   * terms. Refused as OFFER_NOT_FOUND, OFFER_STATE_INVALID, OFFER_REVIEW_FAILED. Without a second person's
+   * approval it is refused as APPROVAL_REQUIRED.
+   */
+  publishCampaign: handleUnaryCall<PublishCampaignRequest, PublishCampaignResponse>;
+  /** Takes a campaign out of force: nobody can redeem it any more. Refused as OFFER_NOT_FOUND, OFFER_STATE_INVALID. */
+  endCampaign: handleUnaryCall<EndCampaignRequest, EndCampaignResponse>;
+  /** The packs that are for sale, cheapest first. */
+  listPacks: handleUnaryCall<ListPacksRequest, ListPacksResponse>;
+  /**
+   * Campaigns in every state, with what they have given away: of each the version in force, and the newest where
+   * none is; or all of its versions.
+   */
+  listCampaigns: handleUnaryCall<ListCampaignsRequest, ListCampaignsResponse>;
 }
 
 export interface CatalogServiceClient extends Client {
@@ -2342,7 +4442,10 @@ export interface CatalogServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SetFeatureAccessResponse) => void,
   ): ClientUnaryCall;
-  /** Asks for a second person's word. */
+  /**
+   * Asks for a second person's word. Refused as FEATURE_NOT_FOUND or OFFER_NOT_FOUND, FEATURE_STATE_INVALID or
+   * OFFER_STATE_INVALID (the version is no draft any more), USER_NOT_FOUND.
+   */
   requestApproval(
     request: RequestApprovalRequest,
     callback: (error: ServiceError | null, response: RequestApprovalResponse) => void,
@@ -2424,6 +4527,198 @@ export interface CatalogServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListApprovalsResponse) => void,
+  ): ClientUnaryCall;
+  /** Writes a new version of a plan as a draft; the first one makes the plan known. */
+  createPlanVersion(
+    request: CreatePlanVersionRequest,
+    callback: (error: ServiceError | null, response: CreatePlanVersionResponse) => void,
+  ): ClientUnaryCall;
+  createPlanVersion(
+    request: CreatePlanVersionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CreatePlanVersionResponse) => void,
+  ): ClientUnaryCall;
+  createPlanVersion(
+    request: CreatePlanVersionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CreatePlanVersionResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Puts a draft in force, in place of the version before it. What was bought or redeemed before keeps its
+   * terms. Refused as OFFER_NOT_FOUND, OFFER_STATE_INVALID, OFFER_REVIEW_FAILED.
+   */
+  publishPlan(
+    request: PublishPlanRequest,
+    callback: (error: ServiceError | null, response: PublishPlanResponse) => void,
+  ): ClientUnaryCall;
+  publishPlan(
+    request: PublishPlanRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PublishPlanResponse) => void,
+  ): ClientUnaryCall;
+  publishPlan(
+    request: PublishPlanRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PublishPlanResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Takes a plan out of force: nobody can buy it any more. Refused as OFFER_NOT_FOUND, OFFER_STATE_INVALID,
+   * also where it is the only trial that registration can give.
+   */
+  retirePlan(
+    request: RetirePlanRequest,
+    callback: (error: ServiceError | null, response: RetirePlanResponse) => void,
+  ): ClientUnaryCall;
+  retirePlan(
+    request: RetirePlanRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RetirePlanResponse) => void,
+  ): ClientUnaryCall;
+  retirePlan(
+    request: RetirePlanRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RetirePlanResponse) => void,
+  ): ClientUnaryCall;
+  /** Writes a new version of a pack as a draft; the first one makes the pack known. */
+  createPackVersion(
+    request: CreatePackVersionRequest,
+    callback: (error: ServiceError | null, response: CreatePackVersionResponse) => void,
+  ): ClientUnaryCall;
+  createPackVersion(
+    request: CreatePackVersionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CreatePackVersionResponse) => void,
+  ): ClientUnaryCall;
+  createPackVersion(
+    request: CreatePackVersionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CreatePackVersionResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Puts a draft in force, in place of the version before it. What was bought or redeemed before keeps its
+   * terms. Refused as OFFER_NOT_FOUND, OFFER_STATE_INVALID, OFFER_REVIEW_FAILED.
+   */
+  publishPack(
+    request: PublishPackRequest,
+    callback: (error: ServiceError | null, response: PublishPackResponse) => void,
+  ): ClientUnaryCall;
+  publishPack(
+    request: PublishPackRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PublishPackResponse) => void,
+  ): ClientUnaryCall;
+  publishPack(
+    request: PublishPackRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PublishPackResponse) => void,
+  ): ClientUnaryCall;
+  /** Takes a pack out of force: nobody can buy it any more. Refused as OFFER_NOT_FOUND, OFFER_STATE_INVALID. */
+  retirePack(
+    request: RetirePackRequest,
+    callback: (error: ServiceError | null, response: RetirePackResponse) => void,
+  ): ClientUnaryCall;
+  retirePack(
+    request: RetirePackRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RetirePackResponse) => void,
+  ): ClientUnaryCall;
+  retirePack(
+    request: RetirePackRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RetirePackResponse) => void,
+  ): ClientUnaryCall;
+  /** Writes a new version of a campaign as a draft; the first one makes the campaign known. */
+  createCampaignVersion(
+    request: CreateCampaignVersionRequest,
+    callback: (error: ServiceError | null, response: CreateCampaignVersionResponse) => void,
+  ): ClientUnaryCall;
+  createCampaignVersion(
+    request: CreateCampaignVersionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CreateCampaignVersionResponse) => void,
+  ): ClientUnaryCall;
+  createCampaignVersion(
+    request: CreateCampaignVersionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CreateCampaignVersionResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Puts a draft in force, in place of the version before it. What was bought or redeemed before keeps its
+   * terms. Refused as OFFER_NOT_FOUND, OFFER_STATE_INVALID, OFFER_REVIEW_FAILED. Without a second person's
+   * approval it is refused as APPROVAL_REQUIRED.
+   */
+  publishCampaign(
+    request: PublishCampaignRequest,
+    callback: (error: ServiceError | null, response: PublishCampaignResponse) => void,
+  ): ClientUnaryCall;
+  publishCampaign(
+    request: PublishCampaignRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PublishCampaignResponse) => void,
+  ): ClientUnaryCall;
+  publishCampaign(
+    request: PublishCampaignRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PublishCampaignResponse) => void,
+  ): ClientUnaryCall;
+  /** Takes a campaign out of force: nobody can redeem it any more. Refused as OFFER_NOT_FOUND, OFFER_STATE_INVALID. */
+  endCampaign(
+    request: EndCampaignRequest,
+    callback: (error: ServiceError | null, response: EndCampaignResponse) => void,
+  ): ClientUnaryCall;
+  endCampaign(
+    request: EndCampaignRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: EndCampaignResponse) => void,
+  ): ClientUnaryCall;
+  endCampaign(
+    request: EndCampaignRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: EndCampaignResponse) => void,
+  ): ClientUnaryCall;
+  /** The packs that are for sale, cheapest first. */
+  listPacks(
+    request: ListPacksRequest,
+    callback: (error: ServiceError | null, response: ListPacksResponse) => void,
+  ): ClientUnaryCall;
+  listPacks(
+    request: ListPacksRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListPacksResponse) => void,
+  ): ClientUnaryCall;
+  listPacks(
+    request: ListPacksRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListPacksResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Campaigns in every state, with what they have given away: of each the version in force, and the newest where
+   * none is; or all of its versions.
+   */
+  listCampaigns(
+    request: ListCampaignsRequest,
+    callback: (error: ServiceError | null, response: ListCampaignsResponse) => void,
+  ): ClientUnaryCall;
+  listCampaigns(
+    request: ListCampaignsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListCampaignsResponse) => void,
+  ): ClientUnaryCall;
+  listCampaigns(
+    request: ListCampaignsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListCampaignsResponse) => void,
   ): ClientUnaryCall;
 }
 

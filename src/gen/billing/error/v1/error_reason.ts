@@ -55,6 +55,10 @@ export const ErrorReason = {
   MEMBERSHIP_REQUIRED: 20,
   /** PLAN_NOT_FOUND - NOT_FOUND [planId]. No such plan. */
   PLAN_NOT_FOUND: 21,
+  /** PACK_NOT_FOUND - NOT_FOUND [packId]. No such pack. */
+  PACK_NOT_FOUND: 22,
+  /** PRODUCT_NOT_FOR_SALE - FAILED_PRECONDITION [productId]. The plan or pack is not for sale. */
+  PRODUCT_NOT_FOR_SALE: 23,
   /** FEATURE_NOT_FOUND - NOT_FOUND [featureId]. No such feature, or no such version of it. */
   FEATURE_NOT_FOUND: 30,
   /** FEATURE_NOT_PUBLISHED - FAILED_PRECONDITION [featureId]. The feature has no published version. */
@@ -130,6 +134,51 @@ export const ErrorReason = {
   ORDER_NOT_PAYABLE: 80,
   /** REFUND_EXCEEDS_PAID - FAILED_PRECONDITION [orderId, paidFen, refundedFen, requestedFen]. More would go back than came in. */
   REFUND_EXCEEDS_PAID: 81,
+  /** ORDER_NOT_FOUND - NOT_FOUND [orderId]. No such order. */
+  ORDER_NOT_FOUND: 82,
+  /** ORDER_LIMIT_REACHED - RESOURCE_EXHAUSTED [userId, max]. As many orders of the user wait to be paid as may. */
+  ORDER_LIMIT_REACHED: 83,
+  /** ORDER_NOT_REFUNDABLE - FAILED_PRECONDITION [orderId, state]. There's no money that could go back, or it's too late for that. */
+  ORDER_NOT_REFUNDABLE: 84,
+  /** REFUND_NOT_FOUND - NOT_FOUND [refundId]. No such refund. */
+  REFUND_NOT_FOUND: 85,
+  /** REFUND_NOT_LATEST - FAILED_PRECONDITION [orderId]. A later order's membership begins where this one's ends; refund that first. */
+  REFUND_NOT_LATEST: 86,
+  /**
+   * REFUND_LIMIT_REACHED - RESOURCE_EXHAUSTED [orderId, max]. Too many refunds of one payment, or too soon after the last; RetryInfo
+   * says when, where waiting helps.
+   */
+  REFUND_LIMIT_REACHED: 87,
+  /** REFUND_NOT_ABNORMAL - FAILED_PRECONDITION [refundId, state]. Only an ABNORMAL refund is paid out by another way. */
+  REFUND_NOT_ABNORMAL: 88,
+  /** PAYMENT_NOT_FOUND - NOT_FOUND [paymentId]. The order has no such payment. */
+  PAYMENT_NOT_FOUND: 89,
+  /** PAYMENT_REFUSED - FAILED_PRECONDITION [code]. WeChat Pay refuses; `code` is its own word for why. */
+  PAYMENT_REFUSED: 100,
+  /**
+   * PAYMENT_UNAVAILABLE - UNAVAILABLE []. WeChat Pay can't be reached, or its answer can't be trusted; the same call with the
+   * same key tells later.
+   */
+  PAYMENT_UNAVAILABLE: 101,
+  /** PAYMENT_NOT_CONFIGURED - FAILED_PRECONDITION []. This server has no merchant account configured. */
+  PAYMENT_NOT_CONFIGURED: 102,
+  /** OFFER_NOT_FOUND - NOT_FOUND [offerId]. No such plan, pack or campaign, or no such version of it. */
+  OFFER_NOT_FOUND: 90,
+  /** OFFER_STATE_INVALID - FAILED_PRECONDITION [offerId, version, state]. The version's state doesn't allow this. */
+  OFFER_STATE_INVALID: 91,
+  /**
+   * OFFER_REVIEW_FAILED - FAILED_PRECONDITION [offerId, version, rules]. The reviewer found what must not be published;
+   * PreconditionFailure lists the findings.
+   */
+  OFFER_REVIEW_FAILED: 92,
+  /** CAMPAIGN_NOT_FOUND - NOT_FOUND [campaignId]. No such campaign. */
+  CAMPAIGN_NOT_FOUND: 93,
+  /** CAMPAIGN_NOT_RUNNING - FAILED_PRECONDITION [campaignId]. The campaign is not in force, or it is not its time. */
+  CAMPAIGN_NOT_RUNNING: 94,
+  /** CAMPAIGN_BUDGET_EXHAUSTED - RESOURCE_EXHAUSTED [campaignId, budget, spent]. The campaign has given away what it had. */
+  CAMPAIGN_BUDGET_EXHAUSTED: 95,
+  /** CAMPAIGN_LIMIT_REACHED - RESOURCE_EXHAUSTED [campaignId, userId, max]. The user has redeemed it as often as it allows. */
+  CAMPAIGN_LIMIT_REACHED: 96,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -153,6 +202,8 @@ export namespace ErrorReason {
   export type USER_SUSPENDED = typeof ErrorReason.USER_SUSPENDED;
   export type MEMBERSHIP_REQUIRED = typeof ErrorReason.MEMBERSHIP_REQUIRED;
   export type PLAN_NOT_FOUND = typeof ErrorReason.PLAN_NOT_FOUND;
+  export type PACK_NOT_FOUND = typeof ErrorReason.PACK_NOT_FOUND;
+  export type PRODUCT_NOT_FOR_SALE = typeof ErrorReason.PRODUCT_NOT_FOR_SALE;
   export type FEATURE_NOT_FOUND = typeof ErrorReason.FEATURE_NOT_FOUND;
   export type FEATURE_NOT_PUBLISHED = typeof ErrorReason.FEATURE_NOT_PUBLISHED;
   export type FEATURE_ACCESS_DENIED = typeof ErrorReason.FEATURE_ACCESS_DENIED;
@@ -180,5 +231,23 @@ export namespace ErrorReason {
   export type REVIEW_FAILED = typeof ErrorReason.REVIEW_FAILED;
   export type ORDER_NOT_PAYABLE = typeof ErrorReason.ORDER_NOT_PAYABLE;
   export type REFUND_EXCEEDS_PAID = typeof ErrorReason.REFUND_EXCEEDS_PAID;
+  export type ORDER_NOT_FOUND = typeof ErrorReason.ORDER_NOT_FOUND;
+  export type ORDER_LIMIT_REACHED = typeof ErrorReason.ORDER_LIMIT_REACHED;
+  export type ORDER_NOT_REFUNDABLE = typeof ErrorReason.ORDER_NOT_REFUNDABLE;
+  export type REFUND_NOT_FOUND = typeof ErrorReason.REFUND_NOT_FOUND;
+  export type REFUND_NOT_LATEST = typeof ErrorReason.REFUND_NOT_LATEST;
+  export type REFUND_LIMIT_REACHED = typeof ErrorReason.REFUND_LIMIT_REACHED;
+  export type REFUND_NOT_ABNORMAL = typeof ErrorReason.REFUND_NOT_ABNORMAL;
+  export type PAYMENT_NOT_FOUND = typeof ErrorReason.PAYMENT_NOT_FOUND;
+  export type PAYMENT_REFUSED = typeof ErrorReason.PAYMENT_REFUSED;
+  export type PAYMENT_UNAVAILABLE = typeof ErrorReason.PAYMENT_UNAVAILABLE;
+  export type PAYMENT_NOT_CONFIGURED = typeof ErrorReason.PAYMENT_NOT_CONFIGURED;
+  export type OFFER_NOT_FOUND = typeof ErrorReason.OFFER_NOT_FOUND;
+  export type OFFER_STATE_INVALID = typeof ErrorReason.OFFER_STATE_INVALID;
+  export type OFFER_REVIEW_FAILED = typeof ErrorReason.OFFER_REVIEW_FAILED;
+  export type CAMPAIGN_NOT_FOUND = typeof ErrorReason.CAMPAIGN_NOT_FOUND;
+  export type CAMPAIGN_NOT_RUNNING = typeof ErrorReason.CAMPAIGN_NOT_RUNNING;
+  export type CAMPAIGN_BUDGET_EXHAUSTED = typeof ErrorReason.CAMPAIGN_BUDGET_EXHAUSTED;
+  export type CAMPAIGN_LIMIT_REACHED = typeof ErrorReason.CAMPAIGN_LIMIT_REACHED;
   export type UNRECOGNIZED = typeof ErrorReason.UNRECOGNIZED;
 }

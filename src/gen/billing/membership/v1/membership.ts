@@ -77,6 +77,18 @@ export namespace Membership_State {
   export type UNRECOGNIZED = typeof Membership_State.UNRECOGNIZED;
 }
 
+/** Quota that is bought already and waits for its period to begin. */
+export interface NextQuota {
+  /** Quota units. */
+  amount: bigint;
+  /** When it can be used from. */
+  startTime:
+    | Date
+    | undefined;
+  /** When the first of it lapses; absent when none does. */
+  expireTime: Date | undefined;
+}
+
 /** Something that can be bought, or the trial that everybody gets. */
 export interface Plan {
   /** The plan. */
@@ -95,6 +107,33 @@ export interface Plan {
   quotaPriority: number;
   /** True for the plan that registration gives. */
   trial: boolean;
+  /** OUTPUT_ONLY. Counts the plan's versions from 1; an order keeps the version that it was made with. */
+  version: number;
+  /** What becomes of a period's quota when the period ends; must be given. */
+  rollover: Plan_Rollover;
+}
+
+/** What becomes of a period's quota when the period ends. */
+export const Plan_Rollover = {
+  /** UNSPECIFIED - Never sent; refused where it is received. */
+  UNSPECIFIED: 0,
+  /** NONE - It lapses with the period. */
+  NONE: 1,
+  /** ONE_PERIOD - It lives for one more period of the same length. */
+  ONE_PERIOD: 2,
+  /** UNTIL_USED - It never lapses. */
+  UNTIL_USED: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type Plan_Rollover = typeof Plan_Rollover[keyof typeof Plan_Rollover];
+
+export namespace Plan_Rollover {
+  export type UNSPECIFIED = typeof Plan_Rollover.UNSPECIFIED;
+  export type NONE = typeof Plan_Rollover.NONE;
+  export type ONE_PERIOD = typeof Plan_Rollover.ONE_PERIOD;
+  export type UNTIL_USED = typeof Plan_Rollover.UNTIL_USED;
+  export type UNRECOGNIZED = typeof Plan_Rollover.UNRECOGNIZED;
 }
 
 function createBaseMembership(): Membership {
@@ -245,6 +284,88 @@ export const Membership: MessageFns<Membership> = {
   },
 };
 
+function createBaseNextQuota(): NextQuota {
+  return { amount: 0n, startTime: undefined, expireTime: undefined };
+}
+
+export const NextQuota: MessageFns<NextQuota> = {
+  encode(message: NextQuota, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.amount !== 0n) {
+      if (BigInt.asIntN(64, message.amount) !== message.amount) {
+        throw new globalThis.Error("value provided for field message.amount of type int64 too large");
+      }
+      writer.uint32(8).int64(message.amount);
+    }
+    if (message.startTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.startTime), writer.uint32(18).fork()).join();
+    }
+    if (message.expireTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.expireTime), writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NextQuota {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNextQuota();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.amount = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.startTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.expireTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<NextQuota>): NextQuota {
+    return NextQuota.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<NextQuota>): NextQuota {
+    const message = createBaseNextQuota();
+    message.amount = (object.amount !== undefined && object.amount !== null) ? BigInt(object.amount) : 0n;
+    message.startTime = object.startTime ?? undefined;
+    message.expireTime = object.expireTime ?? undefined;
+    return message;
+  },
+};
+
 function createBasePlan(): Plan {
   return {
     planId: "",
@@ -255,6 +376,8 @@ function createBasePlan(): Plan {
     quotaAmount: 0n,
     quotaPriority: 0,
     trial: false,
+    version: 0,
+    rollover: 0,
   };
 }
 
@@ -289,6 +412,12 @@ export const Plan: MessageFns<Plan> = {
     }
     if (message.trial !== false) {
       writer.uint32(64).bool(message.trial);
+    }
+    if (message.version !== 0) {
+      writer.uint32(72).int32(message.version);
+    }
+    if (message.rollover !== 0) {
+      writer.uint32(80).int32(message.rollover);
     }
     return writer;
   },
@@ -370,6 +499,22 @@ export const Plan: MessageFns<Plan> = {
             message.trial = reader.bool();
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.version = reader.int32();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.rollover = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -397,6 +542,8 @@ export const Plan: MessageFns<Plan> = {
       : 0n;
     message.quotaPriority = object.quotaPriority ?? 0;
     message.trial = object.trial ?? false;
+    message.version = object.version ?? 0;
+    message.rollover = object.rollover ?? 0;
     return message;
   },
 };

@@ -19,7 +19,8 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Duration } from "../../../google/protobuf/duration.ts";
-import { Membership, Membership_State, Membership_UserState, Plan } from "./membership.ts";
+import { Timestamp } from "../../../google/protobuf/timestamp.ts";
+import { Membership, Membership_State, Membership_UserState, NextQuota, Plan } from "./membership.ts";
 
 /** Asks for a registration. */
 export interface RegisterUserRequest {
@@ -52,7 +53,11 @@ export interface GetMembershipRequest {
 /** The membership. */
 export interface GetMembershipResponse {
   /** The membership as it is now. */
-  membership: Membership | undefined;
+  membership:
+    | Membership
+    | undefined;
+  /** The quota that comes next with a period that is paid already; absent when none waits. */
+  nextQuota: NextQuota | undefined;
 }
 
 /** Asks whether a user may use a feature. */
@@ -160,6 +165,34 @@ export interface ResumeUserResponse {
   membership:
     | Membership
     | undefined;
+  /** True when this is the answer of an earlier call with the same key. */
+  replayed: boolean;
+}
+
+/** Asks for what a campaign gives. */
+export interface RedeemCampaignRequest {
+  /** REQUIRED. 1 to 128 visible ASCII characters without spaces. */
+  idempotencyKey: string;
+  /** REQUIRED. The user. */
+  userId: string;
+  /** REQUIRED. The campaign. */
+  campaignId: string;
+  /** True: decide and answer as if, but give nothing. */
+  validateOnly: boolean;
+}
+
+/** What it gave. */
+export interface RedeemCampaignResponse {
+  /** The lot. */
+  grantId: string;
+  /** Quota units that it gave. */
+  grantedAmount: bigint;
+  /** When they lapse. */
+  expireTime:
+    | Date
+    | undefined;
+  /** What the user has available after it. */
+  available: bigint;
   /** True when this is the answer of an earlier call with the same key. */
   replayed: boolean;
 }
@@ -385,13 +418,16 @@ export const GetMembershipRequest: MessageFns<GetMembershipRequest> = {
 };
 
 function createBaseGetMembershipResponse(): GetMembershipResponse {
-  return { membership: undefined };
+  return { membership: undefined, nextQuota: undefined };
 }
 
 export const GetMembershipResponse: MessageFns<GetMembershipResponse> = {
   encode(message: GetMembershipResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.membership !== undefined) {
       Membership.encode(message.membership, writer.uint32(10).fork()).join();
+    }
+    if (message.nextQuota !== undefined) {
+      NextQuota.encode(message.nextQuota, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -417,6 +453,14 @@ export const GetMembershipResponse: MessageFns<GetMembershipResponse> = {
             message.membership = Membership.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextQuota = NextQuota.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -436,6 +480,9 @@ export const GetMembershipResponse: MessageFns<GetMembershipResponse> = {
     const message = createBaseGetMembershipResponse();
     message.membership = (object.membership !== undefined && object.membership !== null)
       ? Membership.fromPartial(object.membership)
+      : undefined;
+    message.nextQuota = (object.nextQuota !== undefined && object.nextQuota !== null)
+      ? NextQuota.fromPartial(object.nextQuota)
       : undefined;
     return message;
   },
@@ -1336,6 +1383,208 @@ export const ResumeUserResponse: MessageFns<ResumeUserResponse> = {
   },
 };
 
+function createBaseRedeemCampaignRequest(): RedeemCampaignRequest {
+  return { idempotencyKey: "", userId: "", campaignId: "", validateOnly: false };
+}
+
+export const RedeemCampaignRequest: MessageFns<RedeemCampaignRequest> = {
+  encode(message: RedeemCampaignRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.idempotencyKey !== "") {
+      writer.uint32(10).string(message.idempotencyKey);
+    }
+    if (message.userId !== "") {
+      writer.uint32(18).string(message.userId);
+    }
+    if (message.campaignId !== "") {
+      writer.uint32(26).string(message.campaignId);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(32).bool(message.validateOnly);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RedeemCampaignRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRedeemCampaignRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.idempotencyKey = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.userId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.campaignId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RedeemCampaignRequest>): RedeemCampaignRequest {
+    return RedeemCampaignRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RedeemCampaignRequest>): RedeemCampaignRequest {
+    const message = createBaseRedeemCampaignRequest();
+    message.idempotencyKey = object.idempotencyKey ?? "";
+    message.userId = object.userId ?? "";
+    message.campaignId = object.campaignId ?? "";
+    message.validateOnly = object.validateOnly ?? false;
+    return message;
+  },
+};
+
+function createBaseRedeemCampaignResponse(): RedeemCampaignResponse {
+  return { grantId: "", grantedAmount: 0n, expireTime: undefined, available: 0n, replayed: false };
+}
+
+export const RedeemCampaignResponse: MessageFns<RedeemCampaignResponse> = {
+  encode(message: RedeemCampaignResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.grantId !== "") {
+      writer.uint32(10).string(message.grantId);
+    }
+    if (message.grantedAmount !== 0n) {
+      if (BigInt.asIntN(64, message.grantedAmount) !== message.grantedAmount) {
+        throw new globalThis.Error("value provided for field message.grantedAmount of type int64 too large");
+      }
+      writer.uint32(16).int64(message.grantedAmount);
+    }
+    if (message.expireTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.expireTime), writer.uint32(26).fork()).join();
+    }
+    if (message.available !== 0n) {
+      if (BigInt.asIntN(64, message.available) !== message.available) {
+        throw new globalThis.Error("value provided for field message.available of type int64 too large");
+      }
+      writer.uint32(32).int64(message.available);
+    }
+    if (message.replayed !== false) {
+      writer.uint32(40).bool(message.replayed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RedeemCampaignResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRedeemCampaignResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.grantId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.grantedAmount = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.expireTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.available = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.replayed = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RedeemCampaignResponse>): RedeemCampaignResponse {
+    return RedeemCampaignResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RedeemCampaignResponse>): RedeemCampaignResponse {
+    const message = createBaseRedeemCampaignResponse();
+    message.grantId = object.grantId ?? "";
+    message.grantedAmount = (object.grantedAmount !== undefined && object.grantedAmount !== null)
+      ? BigInt(object.grantedAmount)
+      : 0n;
+    message.expireTime = object.expireTime ?? undefined;
+    message.available = (object.available !== undefined && object.available !== null) ? BigInt(object.available) : 0n;
+    message.replayed = object.replayed ?? false;
+    return message;
+  },
+};
+
 /**
  * Keeps users and their memberships. Only members create tasks, trial members included: there's no
  * other way in. Idempotency keys and ids follow the rules that QuotaService states.
@@ -1402,6 +1651,22 @@ export const MembershipServiceService = {
     responseDeserialize: (value: Buffer): ListMembershipsResponse => ListMembershipsResponse.decode(value),
   },
   /**
+   * Gives a user what a campaign in force gives, as often as it allows. Refused as USER_NOT_FOUND,
+   * USER_SUSPENDED, CAMPAIGN_NOT_FOUND, CAMPAIGN_NOT_RUNNING, CAMPAIGN_LIMIT_REACHED, CAMPAIGN_BUDGET_EXHAUSTED: the
+   * first of these that applies.
+   */
+  redeemCampaign: {
+    path: "/billing.membership.v1.MembershipService/RedeemCampaign" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RedeemCampaignRequest): Buffer =>
+      Buffer.from(RedeemCampaignRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RedeemCampaignRequest => RedeemCampaignRequest.decode(value),
+    responseSerialize: (value: RedeemCampaignResponse): Buffer =>
+      Buffer.from(RedeemCampaignResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RedeemCampaignResponse => RedeemCampaignResponse.decode(value),
+  },
+  /**
    * Stops a user by risk control. New holds are refused as USER_SUSPENDED; open ones can be settled,
    * and a failed task's quota still comes back. A suspended user stays suspended. Refused as USER_NOT_FOUND.
    */
@@ -1440,6 +1705,12 @@ export interface MembershipServiceServer extends UntypedServiceImplementation {
   listPlans: handleUnaryCall<ListPlansRequest, ListPlansResponse>;
   /** Memberships, in the order of their users' ids. */
   listMemberships: handleUnaryCall<ListMembershipsRequest, ListMembershipsResponse>;
+  /**
+   * Gives a user what a campaign in force gives, as often as it allows. Refused as USER_NOT_FOUND,
+   * USER_SUSPENDED, CAMPAIGN_NOT_FOUND, CAMPAIGN_NOT_RUNNING, CAMPAIGN_LIMIT_REACHED, CAMPAIGN_BUDGET_EXHAUSTED: the
+   * first of these that applies.
+   */
+  redeemCampaign: handleUnaryCall<RedeemCampaignRequest, RedeemCampaignResponse>;
   /**
    * Stops a user by risk control. New holds are refused as USER_SUSPENDED; open ones can be settled,
    * and a failed task's quota still comes back. A suspended user stays suspended. Refused as USER_NOT_FOUND.
@@ -1534,6 +1805,26 @@ export interface MembershipServiceClient extends Client {
     callback: (error: ServiceError | null, response: ListMembershipsResponse) => void,
   ): ClientUnaryCall;
   /**
+   * Gives a user what a campaign in force gives, as often as it allows. Refused as USER_NOT_FOUND,
+   * USER_SUSPENDED, CAMPAIGN_NOT_FOUND, CAMPAIGN_NOT_RUNNING, CAMPAIGN_LIMIT_REACHED, CAMPAIGN_BUDGET_EXHAUSTED: the
+   * first of these that applies.
+   */
+  redeemCampaign(
+    request: RedeemCampaignRequest,
+    callback: (error: ServiceError | null, response: RedeemCampaignResponse) => void,
+  ): ClientUnaryCall;
+  redeemCampaign(
+    request: RedeemCampaignRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RedeemCampaignResponse) => void,
+  ): ClientUnaryCall;
+  redeemCampaign(
+    request: RedeemCampaignRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RedeemCampaignResponse) => void,
+  ): ClientUnaryCall;
+  /**
    * Stops a user by risk control. New holds are refused as USER_SUSPENDED; open ones can be settled,
    * and a failed task's quota still comes back. A suspended user stays suspended. Refused as USER_NOT_FOUND.
    */
@@ -1587,6 +1878,18 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends { $case: string; value: unknown } ? { $case: T["$case"]; value?: DeepPartial<T["value"]> }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
+
+function toTimestamp(date: Date): Timestamp {
+  const seconds = BigInt(Math.trunc(date.getTime() / 1_000));
+  const nanos = (date.getTime() % 1_000) * 1_000_000;
+  return { seconds, nanos };
+}
+
+function fromTimestamp(t: Timestamp): Date {
+  let millis = (globalThis.Number(t.seconds.toString()) || 0) * 1_000;
+  millis += (t.nanos || 0) / 1_000_000;
+  return new globalThis.Date(millis);
+}
 
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;

@@ -267,6 +267,8 @@ export const QuotaLog_Type = {
   EXPIRE_GRANT: 8,
   /** REVOKE - Unused quota was taken back since its money was refunded. */
   REVOKE: 9,
+  /** RESTORE - What was taken back came back, since the money was not refunded after all. */
+  RESTORE: 10,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -283,6 +285,7 @@ export namespace QuotaLog_Type {
   export type EXPIRE_HOLD = typeof QuotaLog_Type.EXPIRE_HOLD;
   export type EXPIRE_GRANT = typeof QuotaLog_Type.EXPIRE_GRANT;
   export type REVOKE = typeof QuotaLog_Type.REVOKE;
+  export type RESTORE = typeof QuotaLog_Type.RESTORE;
   export type UNRECOGNIZED = typeof QuotaLog_Type.UNRECOGNIZED;
 }
 

@@ -404,7 +404,7 @@ export interface GrantQuotaRequest {
     /** A paid order. */
     { $case: "orderId"; value: string }
     | //
-    /** An approved campaign. */
+    /** An approved campaign: what RedeemCampaign gives. */
     { $case: "campaignId"; value: string }
     | //
     /** An approved adjustment: see CatalogService.RequestApproval. */
@@ -3601,7 +3601,8 @@ export const QuotaServiceService = {
   /**
    * Gives a failed task's quota back to the lots it came from, once: before or after a commit, before
    * or after expiry. Every further refund of it answers with the same outcome and `replayed`. Refused as
-   * SUBJECTIVE_REFUND_FORBIDDEN, RESERVATION_NOT_FOUND, TASK_AMBIGUOUS, REFUND_NOT_ELIGIBLE.
+   * SUBJECTIVE_REFUND_FORBIDDEN, RESERVATION_NOT_FOUND, USER_NOT_FOUND (a task of a user who is unknown),
+   * TASK_AMBIGUOUS, REFUND_NOT_ELIGIBLE.
    */
   refundQuota: {
     path: "/billing.quota.v1.QuotaService/RefundQuota" as const,
@@ -3716,7 +3717,8 @@ export const QuotaServiceService = {
   /**
    * Gives a user a lot from a lawful source, once for each source: quota never appears without one.
    * Amount, priority and expiry are the source's, never the caller's. Refused as USER_NOT_FOUND,
-   * GRANT_SOURCE_UNLAWFUL, GRANT_SOURCE_USED.
+   * GRANT_SOURCE_UNLAWFUL, GRANT_SOURCE_USED. A campaign gives by the rules of RedeemCampaign, as often as it
+   * allows, and is refused as that is.
    */
   grantQuota: {
     path: "/billing.quota.v1.QuotaService/GrantQuota" as const,
@@ -3767,7 +3769,8 @@ export interface QuotaServiceServer extends UntypedServiceImplementation {
   /**
    * Gives a failed task's quota back to the lots it came from, once: before or after a commit, before
    * or after expiry. Every further refund of it answers with the same outcome and `replayed`. Refused as
-   * SUBJECTIVE_REFUND_FORBIDDEN, RESERVATION_NOT_FOUND, TASK_AMBIGUOUS, REFUND_NOT_ELIGIBLE.
+   * SUBJECTIVE_REFUND_FORBIDDEN, RESERVATION_NOT_FOUND, USER_NOT_FOUND (a task of a user who is unknown),
+   * TASK_AMBIGUOUS, REFUND_NOT_ELIGIBLE.
    */
   refundQuota: handleUnaryCall<RefundQuotaRequest, RefundQuotaResponse>;
   /**
@@ -3801,7 +3804,8 @@ export interface QuotaServiceServer extends UntypedServiceImplementation {
   /**
    * Gives a user a lot from a lawful source, once for each source: quota never appears without one.
    * Amount, priority and expiry are the source's, never the caller's. Refused as USER_NOT_FOUND,
-   * GRANT_SOURCE_UNLAWFUL, GRANT_SOURCE_USED.
+   * GRANT_SOURCE_UNLAWFUL, GRANT_SOURCE_USED. A campaign gives by the rules of RedeemCampaign, as often as it
+   * allows, and is refused as that is.
    */
   grantQuota: handleUnaryCall<GrantQuotaRequest, GrantQuotaResponse>;
   /**
@@ -3877,7 +3881,8 @@ export interface QuotaServiceClient extends Client {
   /**
    * Gives a failed task's quota back to the lots it came from, once: before or after a commit, before
    * or after expiry. Every further refund of it answers with the same outcome and `replayed`. Refused as
-   * SUBJECTIVE_REFUND_FORBIDDEN, RESERVATION_NOT_FOUND, TASK_AMBIGUOUS, REFUND_NOT_ELIGIBLE.
+   * SUBJECTIVE_REFUND_FORBIDDEN, RESERVATION_NOT_FOUND, USER_NOT_FOUND (a task of a user who is unknown),
+   * TASK_AMBIGUOUS, REFUND_NOT_ELIGIBLE.
    */
   refundQuota(
     request: RefundQuotaRequest,
@@ -4037,7 +4042,8 @@ export interface QuotaServiceClient extends Client {
   /**
    * Gives a user a lot from a lawful source, once for each source: quota never appears without one.
    * Amount, priority and expiry are the source's, never the caller's. Refused as USER_NOT_FOUND,
-   * GRANT_SOURCE_UNLAWFUL, GRANT_SOURCE_USED.
+   * GRANT_SOURCE_UNLAWFUL, GRANT_SOURCE_USED. A campaign gives by the rules of RedeemCampaign, as often as it
+   * allows, and is refused as that is.
    */
   grantQuota(
     request: GrantQuotaRequest,
