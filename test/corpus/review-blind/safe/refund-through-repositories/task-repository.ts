@@ -1,0 +1,11 @@
+import type { Knex } from "knex";
+
+export class TaskRepository {
+  lock(trx: Knex.Transaction, id: string) {
+    return trx("tasks").where({ id }).forUpdate().first();
+  }
+
+  async markRefunded(trx: Knex.Transaction, id: string): Promise<void> {
+    await trx("tasks").where({ id }).update({ refunded: true });
+  }
+}

@@ -1,0 +1,5 @@
+// expect: none
+import { prisma } from "./prisma";
+export async function complete(id: string) {
+  await prisma.creditTransaction.update({ where: { id }, data: { status: "COMPLETED", completedAt: new Date() } });
+}

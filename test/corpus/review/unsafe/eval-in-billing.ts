@@ -1,0 +1,4 @@
+// expect: BG092
+export function deductQuota(user, expression: string) {
+  return eval("user.quota_remaining - " + expression);
+}

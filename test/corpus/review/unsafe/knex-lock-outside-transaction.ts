@@ -1,0 +1,7 @@
+// expect: BG003
+import { db } from "./db";
+export async function deductQuota(userId: string) {
+  const user = await db("users").where({ id: userId }).forUpdate().first();
+  if (user.quota_remaining < 1) throw new Error("no quota");
+  await db("users").where({ id: userId }).decrement("quota_remaining", 1);
+}

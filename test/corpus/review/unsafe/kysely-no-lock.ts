@@ -1,0 +1,9 @@
+// expect: BG002
+import { db } from "./db";
+export async function spend(id: string, cost: number) {
+  await db.transaction().execute(async (trx) => {
+    const user = await trx.selectFrom("users").select("credits").where("id", "=", id).executeTakeFirstOrThrow();
+    if (user.credits < cost) throw new Error("no credits");
+    await trx.updateTable("users").set((eb) => ({ credits: eb("credits", "-", cost) })).where("id", "=", id).execute();
+  });
+}

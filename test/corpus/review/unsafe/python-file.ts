@@ -1,0 +1,5 @@
+// expect: BG091
+// file: quota.py
+def deduct(user):
+    user.quota_remaining -= 1
+    user.save()

@@ -1,0 +1,3 @@
+// expect: BG090
+export async function spend( {
+  await db("users").decrement("credits", 1;

@@ -1,0 +1,10 @@
+// expect: BG002
+import { dataSource } from "./data-source";
+import { Wallet } from "./wallet";
+export async function spend(userId: string, amount: number) {
+  await dataSource.transaction(async (manager) => {
+    const wallet = await manager.findOne(Wallet, { where: { userId }, lock: { mode: "pessimistic_read" } });
+    if (wallet.balance < amount) throw new Error("insufficient");
+    await manager.update(Wallet, { userId }, { balance: wallet.balance - amount });
+  });
+}

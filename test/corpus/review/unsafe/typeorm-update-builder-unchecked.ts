@@ -1,0 +1,9 @@
+// expect: BG005
+import { dataSource } from "./data-source";
+import { User } from "./user";
+export async function spend(id: string, amount: number) {
+  await dataSource.createQueryBuilder().update(User)
+    .set({ credits: () => "credits - :amount" })
+    .where("id = :id AND credits >= :amount", { id, amount })
+    .execute();
+}
