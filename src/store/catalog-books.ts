@@ -14,6 +14,7 @@ import { serveCatalog, type CatalogOutcome, type FirstUse } from "../billing/cat
 import type { FeatureId, IdSource, UserId } from "../billing/id.ts";
 import type { Command } from "../billing/quota/desk.ts";
 import { approvalRow, featureRow, readApproval, readFeature } from "./catalog-rows.ts";
+import { openOffer, writeOffer } from "./offer-books.ts";
 import { classify } from "./mysql-error.ts";
 import { readMoment, type DecisionTime } from "./quota-facts.ts";
 import type { Row } from "./cell.ts";
@@ -74,14 +75,15 @@ async function openDesk(
   needs: CatalogNeeds,
   { caller }: Command<unknown>,
 ): Promise<CatalogDesk> {
-  if (needs.featureId !== undefined) await lockCatalog(em);
+  if (needs.featureId !== undefined || needs.offer !== undefined) await lockCatalog(em);
   const approval = needs.approvalId && (await lockApproval(em, needs.approvalId));
   const file = needs.featureId && (await openFile(em, needs.featureId, needs));
+  const offer = needs.offer && (await openOffer(em, needs.offer));
   const knowsUser = needs.userId !== undefined && (await isRegistered(em, needs.userId));
   // The time is read under the locks: what comes later never bears an earlier time.
   const { nowMs } = await readMoment(em, context);
   const newId = (prefix: string) => context.ids.next(prefix, nowMs);
-  return { nowMs, caller, file, approval, knowsUser, newId };
+  return { nowMs, caller, file, approval, offer, knowsUser, newId };
 }
 
 /** Changes of features are few, and one after the other: two publishers can't pass each other. */
@@ -209,6 +211,7 @@ async function write(
     if (state === "DRAFT") await em.insert(FeatureTable, featureRow(feature));
     else await em.nativeUpdate(FeatureTable, { featureId, version }, { state, publishTime });
   }
+  for (const offer of writes.offers ?? []) await writeOffer(em, offer);
   for (const approval of writes.approvals ?? []) {
     const row = approvalRow(approval);
     const { approvalId, state, decidedBy, decisionNote, decideTime } = row;

@@ -1,13 +1,14 @@
 /** Reads of the catalogue: as committed, nothing locked, each by an index. */
 import type { MikroORM } from "@mikro-orm/mysql";
 import type { CatalogReader } from "../billing/catalog/books.ts";
-import { readApproval, readFeature, readPlan } from "./catalog-rows.ts";
-import type { Row } from "./cell.ts";
+import { readApproval, readFeature, readPack, readPlan } from "./catalog-rows.ts";
+import { toBigInt, type Row } from "./cell.ts";
+import { readVersion } from "./offer-books.ts";
 import { literal } from "./sql.ts";
 import { reading } from "./transaction.ts";
 
-/** Plans are offers that people compare: far fewer than these. */
-const PLANS_MAX = 500;
+/** Offers are there to be compared by people: far fewer than these. */
+const OFFERS_MAX = 500;
 
 export function createCatalogReader(orm: MikroORM): CatalogReader {
   const rows = (sql: string): Promise<Row[]> => reading(orm, (em) => em.execute<Row[]>(sql));
@@ -52,8 +53,28 @@ export function createCatalogReader(orm: MikroORM): CatalogReader {
       );
       return found.map(readApproval);
     },
+    async listPacks() {
+      const sql = `select * from packs where state = 'PUBLISHED' order by price_fen, pack_id limit ${OFFERS_MAX}`;
+      return (await rows(sql)).map(readPack);
+    },
+    async listCampaigns({ campaignId, allVersions }) {
+      const conditions = ["true"];
+      if (campaignId !== null) conditions.push(`campaign_id = ${literal(campaignId)}`);
+      // A draft must not hide what is in force.
+      const chosen = `c.version = (select version from campaigns l where l.campaign_id = c.campaign_id
+        order by state = 'PUBLISHED' desc, version desc limit 1)`;
+      if (!allVersions) conditions.push(chosen);
+      const found = await rows(
+        `select c.*, b.spent_amount from campaigns c join campaign_budgets b using (campaign_id)
+          where ${conditions.join(" and ")} order by campaign_id, version limit ${OFFERS_MAX}`,
+      );
+      return found.map((row) => ({
+        version: readVersion("CAMPAIGN", row),
+        spentAmount: toBigInt(row["spent_amount"]),
+      }));
+    },
     async listPlans() {
-      const sql = `select * from plans order by price_fen, plan_id limit ${PLANS_MAX}`;
+      const sql = `select * from plans where state = 'PUBLISHED' order by price_fen, plan_id limit ${OFFERS_MAX}`;
       return (await rows(sql)).map(readPlan);
     },
   };

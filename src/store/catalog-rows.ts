@@ -2,8 +2,17 @@
 import type { Approval, ApprovalMatter, ApprovalState } from "../billing/catalog/approval.ts";
 import { subjectOf } from "../billing/catalog/approval.ts";
 import type { AccessScope, Feature, FeatureState } from "../billing/catalog/feature.ts";
+import type { Campaign } from "../billing/catalog/campaign.ts";
+import type { Pack } from "../billing/catalog/pack.ts";
 import type { Plan } from "../billing/catalog/plan.ts";
-import type { ApprovalId, FeatureId, PlanId, UserId } from "../billing/id.ts";
+import type {
+  ApprovalId,
+  CampaignId,
+  FeatureId,
+  PackId,
+  PlanId,
+  UserId,
+} from "../billing/id.ts";
 import { toBigInt, toMs, type Row } from "./cell.ts";
 
 export function readFeature(row: Row): Feature {
@@ -41,6 +50,8 @@ export function readPlan(row: Row): Plan {
     periodDays: Number(row["period_days"]),
     quotaAmount: toBigInt(row["quota_amount"]),
     quotaPriority: Number(row["quota_priority"]),
+    version: Number(row["version"]),
+    rollover: row["rollover"] as Plan["rollover"],
     trial: Boolean(row["trial"]),
   };
 }
@@ -60,9 +71,41 @@ export function featureRow(feature: Feature) {
   };
 }
 
-/** A new plan as its row is written. */
+/** A version that is for sale. */
 export function planRow(plan: Plan, createTimeMs: number) {
-  return { ...plan, createTime: new Date(createTimeMs) };
+  return { ...plan, state: "PUBLISHED", createTime: new Date(createTimeMs) };
+}
+
+export function readPack(row: Row): Pack {
+  return {
+    packId: row["pack_id"] as PackId,
+    version: Number(row["version"]),
+    displayName: row["display_name"] as string,
+    priceFen: toBigInt(row["price_fen"]),
+    quotaAmount: toBigInt(row["quota_amount"]),
+    quotaPriority: Number(row["quota_priority"]),
+    validDays: Number(row["valid_days"]),
+  };
+}
+
+export function readCampaign(row: Row): Campaign {
+  return {
+    campaignId: row["campaign_id"] as CampaignId,
+    version: Number(row["version"]),
+    displayName: row["display_name"] as string,
+    quotaAmount: toBigInt(row["quota_amount"]),
+    quotaPriority: Number(row["quota_priority"]),
+    validDays: Number(row["valid_days"]),
+    startTimeMs: toMs(row["start_time"]),
+    endTimeMs: toMs(row["end_time"]),
+    budgetAmount: toBigInt(row["budget_amount"]),
+    perUserLimit: Number(row["per_user_limit"]),
+  };
+}
+
+/** A version that is for sale. */
+export function packRow(pack: Pack, createTimeMs: number) {
+  return { ...pack, state: "PUBLISHED", createTime: new Date(createTimeMs) };
 }
 
 export function readApproval(row: Row): Approval {
@@ -84,6 +127,11 @@ function readMatter(row: Row): ApprovalMatter {
     const featureId = row["feature_id"] as FeatureId;
     const version = Number(row["feature_version"]);
     return { kind: "ZERO_COST_FEATURE", featureVersion: { featureId, version } };
+  }
+  if (row["kind"] === "CAMPAIGN") {
+    const [, campaignId, version] = (row["subject"] as string).split("/");
+    const named = { campaignId: campaignId as CampaignId, version: Number(version) };
+    return { kind: "CAMPAIGN", campaignVersion: named };
   }
   const adjustment = {
     userId: row["user_id"] as UserId,

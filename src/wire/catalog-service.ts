@@ -13,6 +13,7 @@ import type { Command } from "../billing/quota/desk.ts";
 import type * as wire from "../gen/billing/catalog/v1/catalog_service.ts";
 import type { Handle } from "./call.ts";
 import { FieldCheck } from "./field.ts";
+import { offerHandlers } from "./offer-service.ts";
 import * as parse from "./parse-catalog.ts";
 import * as render from "./render-catalog.ts";
 import type { TextRule } from "./text-rule.ts";
@@ -28,6 +29,7 @@ export function catalogHandlers(parts: CatalogParts) {
     ...approvalCommands(parts),
     ...reads(parts),
     ...lists(parts),
+    ...offerHandlers(parts),
   };
 }
 

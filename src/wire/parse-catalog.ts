@@ -4,7 +4,7 @@ import type { ApprovalFilter, FeatureFilter, FeatureKey } from "../billing/catal
 import type { FeatureTerms, RateLimitPolicy } from "../billing/catalog/feature.ts";
 import type { RequestApproval } from "../billing/catalog/request-approval.ts";
 import type { SetFeatureAccess } from "../billing/catalog/set-feature-access.ts";
-import type { ApprovalId, FeatureId, UserId } from "../billing/id.ts";
+import type { ApprovalId, CampaignId, FeatureId, UserId } from "../billing/id.ts";
 import { PRIORITY_DEFAULT, PRIORITY_MAX } from "../billing/quota/lot.ts";
 import type * as wire from "../gen/billing/catalog/v1/catalog.ts";
 import type {
@@ -98,21 +98,51 @@ export function readApproval(
 }
 
 function readMatter(check: FieldCheck, approval: wire.Approval): ApprovalMatter | undefined {
-  const { kind, featureVersion, adjustment } = approval;
+  const { kind, featureVersion, adjustment, campaignVersion } = approval;
   switch (check.oneOf("approval.kind", APPROVAL_KINDS, kind) as ApprovalKind | null) {
     case "ZERO_COST_FEATURE":
-      if (adjustment !== undefined)
-        check.refuse("approval.adjustment", "is for QUOTA_ADJUSTMENT only");
+      refuseOthers(check, { ...approval, featureVersion: undefined });
       return readRef(check, featureVersion);
     case "QUOTA_ADJUSTMENT":
-      if (featureVersion !== undefined) {
-        check.refuse("approval.feature_version", "is for ZERO_COST_FEATURE only");
-      }
+      refuseOthers(check, { ...approval, adjustment: undefined });
       return readAdjustment(check, adjustment);
+    case "CAMPAIGN":
+      refuseOthers(check, { ...approval, campaignVersion: undefined });
+      return readCampaignRef(check, campaignVersion);
     case null:
     default:
       return undefined;
   }
+}
+
+/** Each kind has a field of its own. */
+function refuseOthers(check: FieldCheck, others: wire.Approval): void {
+  const { featureVersion, adjustment, campaignVersion } = others;
+  if (featureVersion !== undefined) {
+    check.refuse("approval.feature_version", "is for ZERO_COST_FEATURE only");
+  }
+  if (adjustment !== undefined) {
+    check.refuse("approval.adjustment", "is for QUOTA_ADJUSTMENT only");
+  }
+  if (campaignVersion !== undefined) {
+    check.refuse("approval.campaign_version", "is for CAMPAIGN only");
+  }
+}
+
+function readCampaignRef(
+  check: FieldCheck,
+  ref: wire.CampaignVersionRef | undefined,
+): ApprovalMatter | undefined {
+  const at = "approval.campaign_version";
+  if (ref === undefined) {
+    check.refuse(at, "is required for CAMPAIGN");
+    return undefined;
+  }
+  const campaignVersion = {
+    campaignId: check.sourceId(`${at}.campaign_id`, ref.campaignId) as CampaignId,
+    version: readVersion(check, `${at}.version`, ref.version),
+  };
+  return { kind: "CAMPAIGN", campaignVersion };
 }
 
 function readRef(

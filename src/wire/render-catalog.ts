@@ -41,6 +41,7 @@ export function approval(shown: Approval): wire.Approval {
     kind: wire.Approval_Kind[matter.kind],
     featureVersion: matter.kind === "ZERO_COST_FEATURE" ? { ...matter.featureVersion } : undefined,
     adjustment: matter.kind === "QUOTA_ADJUSTMENT" ? { ...matter.adjustment } : undefined,
+    campaignVersion: matter.kind === "CAMPAIGN" ? { ...matter.campaignVersion } : undefined,
     reason: shown.reason,
     state: wire.Approval_State[shown.state],
     requestedBy: shown.requestedBy,

@@ -17,7 +17,7 @@ function readFeature(stored: StoredFeature): Feature {
 }
 
 type StoredMatter =
-  | Extract<ApprovalMatter, { kind: "ZERO_COST_FEATURE" }>
+  | Exclude<ApprovalMatter, { kind: "QUOTA_ADJUSTMENT" }>
   | {
       readonly kind: "QUOTA_ADJUSTMENT";
       readonly adjustment: Omit<QuotaAdjustment, "amount"> & { readonly amount: number };

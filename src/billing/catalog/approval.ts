@@ -1,9 +1,10 @@
 /** Approvals: a second person's word on something that gives the business away. */
-import type { ApprovalId, FeatureId, UserId } from "../id.ts";
+import type { ApprovalId, CampaignId, FeatureId, UserId } from "../id.ts";
 import type { QuotaUnits } from "../money.ts";
 import { Refusal } from "../refusal.ts";
+import { offerSubject } from "./offer.ts";
 
-export type ApprovalKind = "ZERO_COST_FEATURE" | "QUOTA_ADJUSTMENT";
+export type ApprovalKind = "ZERO_COST_FEATURE" | "QUOTA_ADJUSTMENT" | "CAMPAIGN";
 export type ApprovalState = "PENDING" | "APPROVED" | "REJECTED";
 
 /** Names one version of a feature. */
@@ -23,10 +24,18 @@ export interface QuotaAdjustment {
   readonly validDays: number;
 }
 
+/** Names one version of a campaign. */
+export interface CampaignVersionRef {
+  readonly campaignId: CampaignId;
+  /** From 1. */
+  readonly version: number;
+}
+
 /** What is asked for. */
 export type ApprovalMatter =
   | { readonly kind: "ZERO_COST_FEATURE"; readonly featureVersion: FeatureVersionRef }
-  | { readonly kind: "QUOTA_ADJUSTMENT"; readonly adjustment: QuotaAdjustment };
+  | { readonly kind: "QUOTA_ADJUSTMENT"; readonly adjustment: QuotaAdjustment }
+  | { readonly kind: "CAMPAIGN"; readonly campaignVersion: CampaignVersionRef };
 
 export interface Approval {
   readonly approvalId: ApprovalId;
@@ -45,11 +54,20 @@ export interface Approval {
   readonly decideTimeMs: number | null;
 }
 
-/** What an approval counts for: `feature/<id>/<version>` or `user/<id>`. */
+/** What an approval counts for: `feature/<id>/<version>`, `campaign/<id>/<version>` or `user/<id>`. */
 export function subjectOf(matter: ApprovalMatter): string {
-  return matter.kind === "ZERO_COST_FEATURE"
-    ? featureSubject(matter.featureVersion)
-    : `user/${matter.adjustment.userId}`;
+  switch (matter.kind) {
+    case "ZERO_COST_FEATURE":
+      return featureSubject(matter.featureVersion);
+    case "CAMPAIGN": {
+      const { campaignId: offerId, version } = matter.campaignVersion;
+      return offerSubject("CAMPAIGN", { offerId, version });
+    }
+    case "QUOTA_ADJUSTMENT":
+      return `user/${matter.adjustment.userId}`;
+    default:
+      return matter satisfies never;
+  }
 }
 
 export function featureSubject({ featureId, version }: FeatureVersionRef): string {

@@ -1,11 +1,14 @@
 /** The ports to the stored catalogue. The store implements them. */
-import type { ApprovalId, FeatureId } from "../id.ts";
+import type { ApprovalId, CampaignId, FeatureId } from "../id.ts";
+import type { QuotaUnits } from "../money.ts";
 import type { Command } from "../quota/desk.ts";
 import type { Page } from "../quota/reader.ts";
 import type { Served } from "../quota/teller.ts";
 import type { Approval, ApprovalKind, ApprovalState } from "./approval.ts";
 import type { CatalogUseCase } from "./desk.ts";
 import type { Feature, FeatureState } from "./feature.ts";
+import type { OfferVersion } from "./offer.ts";
+import type { Pack } from "./pack.ts";
 import type { Plan } from "./plan.ts";
 
 /** The one door through which the catalogue changes. */
@@ -38,8 +41,24 @@ export interface CatalogReader {
     filter: ApprovalFilter,
     page: Page<{ readonly approvalId: ApprovalId }>,
   ): Promise<Approval[]>;
-  /** All plans, cheapest first. */
+  /** The packs that are for sale, cheapest first. */
+  listPacks(): Promise<Pack[]>;
+  /** Versions of campaigns, by id and version, and what each campaign has given away. */
+  listCampaigns(filter: CampaignFilter): Promise<SpentCampaign[]>;
+  /** The plans that are for sale, and the trial; cheapest first. */
   listPlans(): Promise<Plan[]>;
+}
+
+export interface SpentCampaign {
+  readonly version: OfferVersion<"CAMPAIGN">;
+  readonly spentAmount: QuotaUnits;
+}
+
+export interface CampaignFilter {
+  /** Null: all campaigns. */
+  readonly campaignId: CampaignId | null;
+  /** True: all versions; false: of each campaign the one in force, and the newest where none is. */
+  readonly allVersions: boolean;
 }
 
 export interface FeatureFilter {

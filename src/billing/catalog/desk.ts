@@ -5,6 +5,7 @@
 import type { ApprovalId, Caller, FeatureId, UserId } from "../id.ts";
 import type { Approval } from "./approval.ts";
 import type { Feature } from "./feature.ts";
+import type { OfferFile, OfferKind, OfferVersion } from "./offer.ts";
 
 export interface CatalogDesk {
   /** The database's time, in milliseconds since 1970. */
@@ -14,6 +15,8 @@ export interface CatalogDesk {
   readonly file: FeatureFile | undefined;
   /** The approval that is named, locked; undefined when it is unknown. */
   readonly approval: Approval | undefined;
+  /** The versions of the plan, pack or campaign that is named; undefined when it is unknown. */
+  readonly offer: OfferFile | undefined;
   /** True when the user that is named is registered. */
   readonly knowsUser: boolean;
   newId(prefix: "apr"): string;
@@ -41,6 +44,8 @@ export interface CatalogNeeds {
   readonly version?: number;
   /** Users who may be on its list, to be counted with all who are. */
   readonly userIds?: readonly UserId[];
+  /** A plan, pack or campaign, under the catalogue's lock, and perhaps one version of it. */
+  readonly offer?: { readonly kind: OfferKind; readonly offerId: string; readonly version?: number };
   /** An approval, under its lock. */
   readonly approvalId?: ApprovalId;
   /** A user who has to be registered. */
@@ -51,6 +56,8 @@ export interface CatalogNeeds {
 export interface CatalogWrites {
   /** New versions, and versions whose state has changed. */
   readonly features?: readonly Feature[];
+  /** The same of plans, packs and campaigns. */
+  readonly offers?: readonly OfferVersion[];
   /** New approvals, and approvals that were decided. */
   readonly approvals?: readonly Approval[];
   readonly access?: {

@@ -80,6 +80,7 @@ const DESK: CatalogDesk = {
   caller: { name: "ada" },
   file: undefined,
   approval: undefined,
+  offer: undefined,
   knowsUser: false,
   newId: (prefix) => `${prefix}_1`,
 };
