@@ -1,9 +1,10 @@
 /** MembershipService: each handler parses, calls one use case, and renders its answer. */
-import type { Caller, UserId } from "../billing/id.ts";
+import type { CampaignId, Caller, UserId } from "../billing/id.ts";
 import type { CatalogReader } from "../billing/catalog/books.ts";
 import type { MembershipFilter, MembershipReader } from "../billing/membership/books.ts";
 import { checkEntitlement } from "../billing/membership/check-entitlement.ts";
-import { getMembership } from "../billing/membership/get-membership.ts";
+import { showMembership } from "../billing/membership/get-membership.ts";
+import { redeemCampaign } from "../billing/membership/redeem-campaign.ts";
 import { registerUser } from "../billing/membership/register-user.ts";
 import { resumeUser, suspendUser, type SuspendUser } from "../billing/membership/suspend-user.ts";
 import type { Command } from "../billing/quota/desk.ts";
@@ -16,7 +17,7 @@ import { FieldCheck } from "./field.ts";
 import type { ListRequest } from "./list-quota.ts";
 import { readPage, type ListKey } from "./page-token.ts";
 import { parseUserId } from "./parse-quota.ts";
-import { membership, plan } from "./render-membership.ts";
+import { membership, nextQuota, plan } from "./render-membership.ts";
 import { refusalDetail } from "./render-quota.ts";
 import type { TextRule } from "./text-rule.ts";
 
@@ -57,8 +58,24 @@ function commands({ teller }: MembershipParts) {
       const { answer, replayed } = await teller.submit(useCase, command, userId, signal);
       return { membership: membership(answer.membership), replayed };
     };
+  const redeem: Handle<wire.RedeemCampaignRequest, wire.RedeemCampaignResponse> = async (
+    request,
+    { caller, signal },
+  ) => {
+    const check = new FieldCheck();
+    const idempotencyKey = check.key("idempotency_key", request.idempotencyKey);
+    const userId = check.userId("user_id", request.userId);
+    const campaignId = check.sourceId("campaign_id", request.campaignId) as CampaignId;
+    check.done();
+    const { validateOnly } = request;
+    const command = { input: { userId, campaignId }, idempotencyKey, caller, validateOnly };
+    const { answer, replayed } = await teller.submit(redeemCampaign, command, userId, signal);
+    const { grantId, grantedAmount, expireTimeMs, available } = answer;
+    return { grantId, grantedAmount, expireTime: new Date(expireTimeMs), available, replayed };
+  };
   return {
     registerUser: register,
+    redeemCampaign: redeem,
     suspendUser: switchWith(suspendUser),
     resumeUser: switchWith(resumeUser),
   };
@@ -77,9 +94,13 @@ function parseSwitch(request: wire.SuspendUserRequest, caller: Caller): Command<
 }
 
 function reads({ quotaReader, reader, catalogReader }: MembershipParts) {
-  const get: Handle<wire.GetMembershipRequest, wire.GetMembershipResponse> = async (request) => ({
-    membership: membership(await getMembership(reader, parseUserId(request))),
-  });
+  const get: Handle<wire.GetMembershipRequest, wire.GetMembershipResponse> = async (request) => {
+    const shown = await showMembership(reader, parseUserId(request));
+    return {
+      membership: membership(shown.membership),
+      nextQuota: shown.nextQuota && nextQuota(shown.nextQuota),
+    };
+  };
   const entitlement: Handle<wire.CheckEntitlementRequest, wire.CheckEntitlementResponse> = async (
     request,
   ) => {

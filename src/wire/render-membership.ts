@@ -1,5 +1,6 @@
 /** Memberships and plans as the contract shows them. */
 import type { Plan } from "../billing/catalog/plan.ts";
+import type { NextQuota } from "../billing/membership/books.ts";
 import type { Membership } from "../billing/membership/membership.ts";
 import * as wire from "../gen/billing/membership/v1/membership.ts";
 
@@ -16,6 +17,14 @@ export function membership(shown: Membership): wire.Membership {
   };
 }
 
+export function nextQuota(shown: NextQuota): wire.NextQuota {
+  return {
+    amount: shown.amount,
+    startTime: new Date(shown.startTimeMs),
+    expireTime: shown.expireTimeMs === null ? undefined : new Date(shown.expireTimeMs),
+  };
+}
+
 export function plan(shown: Plan): wire.Plan {
   return {
     planId: shown.planId,
@@ -26,5 +35,7 @@ export function plan(shown: Plan): wire.Plan {
     quotaAmount: shown.quotaAmount,
     quotaPriority: shown.quotaPriority,
     trial: shown.trial,
+    version: shown.version,
+    rollover: wire.Plan_Rollover[shown.rollover],
   };
 }

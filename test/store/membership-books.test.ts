@@ -54,6 +54,7 @@ for (const flavour of flavours()) {
       const userId = await register();
       const begun = await getMembership(reader, userId);
       assert.equal(begun.expireTimeMs - begun.startTimeMs, TRIAL_MS);
+      assert.equal(begun.createTimeMs, begun.startTimeMs);
       const { startTimeMs, expireTimeMs } = begun;
       const at = async (nowMs: number) => {
         const then = createMembershipReader(orm, { timeOf: () => nowMs });

@@ -2,9 +2,9 @@
 import { DAY_MS } from "../clock.ts";
 import type { UserId } from "../id.ts";
 import type { QuotaUnits } from "../money.ts";
-import { Refusal } from "../refusal.ts";
 import type { UseCase } from "../quota/desk.ts";
-import { newLot } from "../quota/grant-quota.ts";
+import { newLot } from "../quota/new-lot.ts";
+import { changeMembership } from "./change-membership.ts";
 import { membershipOf, type Membership } from "./membership.ts";
 
 export interface RegisterUser {
@@ -22,10 +22,6 @@ export const registerUser: UseCase<RegisterUser, RegisterUserAnswer> = {
   needs: () => ({ createsUser: true }),
   content: ({ userId }) => ({ user_id: userId }),
   decide(desk, { userId }) {
-    const { user } = desk.account;
-    if (user.state !== "NEW") {
-      throw new Refusal("USER_ALREADY_REGISTERED", "the user is registered already", { userId });
-    }
     const plan = desk.trialPlan;
     const lot = newLot(desk, {
       kind: "TRIAL",
@@ -37,14 +33,16 @@ export const registerUser: UseCase<RegisterUser, RegisterUserAnswer> = {
       usedBy: null,
     });
     const change = {
-      state: "ACTIVE",
       planId: plan.planId,
       onTrial: true,
       membershipStartMs: desk.nowMs,
       membershipUntilMs: desk.nowMs + plan.periodDays * DAY_MS,
-    } as const;
+      // The row was made a moment before, to be locked.
+      createTimeMs: desk.nowMs,
+    };
+    const changed = changeMembership(desk, "REGISTER", change, { source: "CALL" });
     return {
-      effects: { ...lot, user: change },
+      effects: { ...lot, ...changed },
       answer: () => ({
         membership: membershipOf(desk.account.user, desk.nowMs),
         grantedAmount: plan.quotaAmount,
