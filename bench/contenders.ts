@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { startChild, type ChildServer } from "./child.ts";
+import { startChild, type ChildOptions, type ChildServer } from "./child.ts";
 import type { Options } from "./options.ts";
 import type { Place } from "./place.ts";
 import type { Stage } from "./stage.ts";
@@ -27,10 +27,10 @@ export function makeCredential({ directory }: Place): Credential {
 export async function startService(
   { place, credential, redisUrl }: Stage,
   databaseUrl: string,
-  nodeArguments: readonly string[] = [],
+  more: ChildOptions = {},
 ): Promise<ChildServer> {
   const server = await startChild("service.ts", {
-    nodeArguments,
+    ...more,
     environment: {
       DATABASE_URL: databaseUrl,
       // Set to nothing counts as not set: what the caller's shell has must not count.
@@ -43,6 +43,10 @@ export async function startService(
       TLS_CERT_FILE: "",
       TLS_KEY_FILE: "",
       TLS_CLIENT_CA_FILE: "",
+      WECHAT_FILE: "",
+      SEALING_KEYS_FILE: "",
+      WEBHOOKS_FILE: "",
+      ...more.environment,
     },
   });
   place.closers.add("service", () => server.stop());

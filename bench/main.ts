@@ -3,6 +3,7 @@
  * one run. Everything it starts ends with it, and its data go too. See docs/performance.md.
  */
 import type { DatabaseFlavour } from "../src/local/database.ts";
+import { callbacks } from "./callbacks.ts";
 import { compare, type Comparison } from "./comparison.ts";
 import { changedSettings, makeCredential } from "./contenders.ts";
 import { LARGE_POOL_MIB, large } from "./large.ts";
@@ -20,6 +21,7 @@ const PARTS: Readonly<Record<Exclude<Part, "compare">, (stage: Stage) => Promise
   large,
   soak,
   profile,
+  callbacks,
 };
 
 /** What was found so far. */

@@ -21,7 +21,7 @@ export interface Options {
   readonly directory: string;
 }
 
-export type Part = "compare" | "overload" | "large" | "soak" | "profile";
+export type Part = "compare" | "overload" | "large" | "soak" | "profile" | "callbacks";
 
 /** A user who comes to a service of ten thousand; the hot one comes alone. */
 export const SPREAD_USERS = 10_000;
@@ -33,6 +33,7 @@ const OPTIONS = {
   large: { type: "boolean", default: false },
   soak: { type: "boolean", default: false },
   profile: { type: "boolean", default: false },
+  callbacks: { type: "boolean", default: false },
   database: { type: "string", multiple: true },
   rounds: { type: "string" },
   "warm-up": { type: "string" },
@@ -57,6 +58,7 @@ Parts (default: --compare --overload):
   --large             a million users and ten million log rows against an empty database (minutes)
   --soak              ten minutes of tasks: does the server's memory grow?
   --profile           where the service's CPU time goes, by function
+  --callbacks         callbacks of WeChat Pay: kept durably, answered, turned into membership and quota
 
   --quick             one short round, only to see that everything runs; no figure to quote
   --database NAME     mariadb or mysql; may be given twice (default: both)
@@ -102,7 +104,7 @@ export function readOptions(words: readonly string[]): Options | undefined {
   };
 }
 
-const PARTS: readonly Part[] = ["compare", "overload", "large", "soak", "profile"];
+const PARTS: readonly Part[] = ["compare", "overload", "large", "soak", "profile", "callbacks"];
 
 function flavourOf(name: string): DatabaseFlavour {
   if (name === "mariadb" || name === "mysql") return name;

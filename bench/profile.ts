@@ -43,7 +43,9 @@ export async function profile(stage: Stage): Promise<string[]> {
   const lines: string[] = [];
   for (const [at, { name, shape }] of LOADS.entries()) {
     const folder = join(place.directory, `profile-${database.flavour}-${at}`);
-    const server = await startService(stage, url, ["--cpu-prof", `--cpu-prof-dir=${folder}`]);
+    const server = await startService(stage, url, {
+      nodeArguments: ["--cpu-prof", `--cpu-prof-dir=${folder}`],
+    });
     const beganMs = performance.now();
     const done = await run(scene, { server, schema: SCHEMA }, shape);
     const endedMs = performance.now();

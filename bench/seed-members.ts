@@ -99,6 +99,7 @@ function usersSql(range: Range, logRows: number): string {
     on_trial: 0,
     membership_start_time: NOW,
     membership_until: NEVER,
+    membership_state: "'ACTIVE'",
     quota_remaining: available,
     quota_held: held,
     log_sequence: logRows,

@@ -25,6 +25,10 @@ const staticChecks: readonly Check[] = [
   { title: "no lint fault in the contract", holds: () => succeeds("buf", "lint") },
   { title: "the contract breaks no caller", holds: contractBreaksNobody },
   { title: "the types are right", holds: () => succeeds("tsc") },
+  {
+    title: "the reviewer passes what is here itself",
+    holds: () => succeeds("node", "bin/billing-review.ts", "src"),
+  },
   // Here, where nothing waits with a time limit: on a new machine this downloads them.
   { title: "the servers for the tests are there", holds: serversAreThere },
 ];

@@ -1,19 +1,25 @@
 /** The server's configuration: the environment, read once, checked whole, and never changed. */
 import { readFileSync } from "node:fs";
 import type { z } from "zod";
-import { HOUR_MS, SECOND_MS } from "./billing/clock.ts";
+import { DAY_MS, HOUR_MS, SECOND_MS } from "./billing/clock.ts";
+import { readDatabase, type DatabaseAccess } from "./config/database.ts";
 import { parseIdentities, type Identity } from "./config/identities.ts";
+import { readSealing } from "./config/sealing.ts";
 import { readTls, type Tls } from "./config/tls.ts";
+import { readWechat } from "./config/wechat.ts";
 import { VARIABLES, type Values, type VariableName } from "./config/variables.ts";
+import { parseEndpoints, type Endpoint } from "./queue/endpoints.ts";
+import type { SealingKeys } from "./store/sealing.ts";
 import { redactText } from "./telemetry/redaction.ts";
+import type { WechatOptions } from "./wechat/options.ts";
 
 export type { Identity } from "./config/identities.ts";
 export type { Tls } from "./config/tls.ts";
 
 export interface Config {
-  readonly database: {
-    readonly url: string;
+  readonly database: DatabaseAccess & {
     readonly poolMax: number;
+    readonly statementTimeoutMs: number;
     readonly migrateOnStart: boolean;
     readonly seedOnStart: boolean;
     readonly allowWeakDurability: boolean;
@@ -31,11 +37,28 @@ export interface Config {
   readonly teller: { readonly lanes: number; readonly batchMax: number; readonly queueMax: number };
   readonly refundWindowMs: number;
   readonly sweepIntervalMs: number;
+  /** How long before its end a membership is told of; 0: never. */
+  readonly membershipExpiringMs: number;
   readonly drainTimeoutMs: number;
+  /** Undefined: no merchant account, and nothing is sold. */
+  readonly wechat: WechatConfig | undefined;
+  /** The keys of sensitive columns; undefined: nothing that needs them is stored. */
+  readonly sealing: SealingKeys | undefined;
+  /** Who is told of events; empty: nobody. */
+  readonly endpoints: readonly Endpoint[];
   readonly metrics: { readonly host: string; readonly port: number };
   readonly logLevel: Values["LOG_LEVEL"];
   /** Undefined: no traces. */
   readonly tracing: { readonly endpoint: string; readonly sampleRatio: number } | undefined;
+}
+
+export interface WechatConfig {
+  readonly merchant: WechatOptions;
+  /** Where callbacks are listened for; the path is that of the merchant's notify URL. */
+  readonly callback: { readonly host: string; readonly port: number };
+  readonly checkIntervalMs: number;
+  /** Whether each day's bill is checked by itself. */
+  readonly checkBills: boolean;
 }
 
 export interface ConfigFault {
@@ -80,15 +103,20 @@ export function loadConfig(environment: Environment): Config {
       return undefined;
     }
   };
+  const database = readDatabase(values, readFile, fault);
   const tls = readTls(readFile, fault);
   const { identities, faults: strangers } = parseIdentities(
     String(readFile("IDENTITIES_FILE") ?? "[]"),
   );
   const wasRead = !faults.some(({ variable }) => variable === "IDENTITIES_FILE");
   if (wasRead) for (const stranger of strangers) fault("IDENTITIES_FILE", stranger);
+  const merchant = readWechat(values.WECHAT_FILE, readFile("WECHAT_FILE"), fault);
+  const sealing = readSealing(readFile("SEALING_KEYS_FILE"), fault);
+  const { endpoints, faults: strange } = parseEndpoints(String(readFile("WEBHOOKS_FILE") ?? "[]"));
+  for (const each of strange) fault("WEBHOOKS_FILE", each);
   findContradictions(values, given, identities, fault);
-  if (faults.length > 0) throw new ConfigError(faults);
-  return configOf(values as Values, identities, tls);
+  if (faults.length > 0 || database === undefined) throw new ConfigError(faults);
+  return configOf(values as Values, { database, identities, tls, merchant, sealing, endpoints });
 }
 
 type Tell = (variable: VariableName, rule: string) => void;
@@ -156,6 +184,9 @@ function findContradictions(
   if (port !== undefined && port !== 0 && port === metricsPort && host === metricsHost) {
     fault("METRICS_PORT", "must not be GRPC_PORT on the same host");
   }
+  if (given.WECHAT_FILE !== undefined && given.SEALING_KEYS_FILE === undefined) {
+    fault("SEALING_KEYS_FILE", "is needed with WECHAT_FILE: who pays is stored sealed");
+  }
   if (given.TRACE_SAMPLE_RATIO !== undefined && !given.OTEL_EXPORTER_OTLP_ENDPOINT) {
     fault(
       "TRACE_SAMPLE_RATIO",
@@ -169,12 +200,24 @@ export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
-function configOf(values: Values, identities: readonly Identity[], tls: Tls | undefined): Config {
+/** What the files hold that the variables name. */
+interface Files {
+  readonly database: DatabaseAccess;
+  readonly identities: readonly Identity[];
+  readonly tls: Tls | undefined;
+  readonly merchant: WechatOptions | undefined;
+  readonly sealing: SealingKeys | undefined;
+  readonly endpoints: readonly Endpoint[];
+}
+
+function configOf(values: Values, files: Files): Config {
+  const { database, identities, tls, merchant, sealing, endpoints } = files;
   const { REDIS_URL: redisUrl, OTEL_EXPORTER_OTLP_ENDPOINT: endpoint } = values;
   return {
     database: {
-      url: values.DATABASE_URL,
+      ...database,
       poolMax: values.DB_POOL_MAX,
+      statementTimeoutMs: values.DB_STATEMENT_TIMEOUT_SECONDS * SECOND_MS,
       migrateOnStart: values.MIGRATE_ON_START,
       seedOnStart: values.SEED_ON_START,
       allowWeakDurability: values.ALLOW_WEAK_DURABILITY,
@@ -190,7 +233,16 @@ function configOf(values: Values, identities: readonly Identity[], tls: Tls | un
     },
     refundWindowMs: values.REFUND_WINDOW_HOURS * HOUR_MS,
     sweepIntervalMs: values.SWEEP_INTERVAL_SECONDS * SECOND_MS,
+    membershipExpiringMs: values.MEMBERSHIP_EXPIRING_DAYS * DAY_MS,
     drainTimeoutMs: values.DRAIN_TIMEOUT_SECONDS * SECOND_MS,
+    wechat: merchant && {
+      merchant,
+      callback: { host: values.CALLBACK_HOST, port: values.CALLBACK_PORT },
+      checkIntervalMs: values.PAYMENT_CHECK_INTERVAL_SECONDS * SECOND_MS,
+      checkBills: values.BILL_CHECK,
+    },
+    sealing,
+    endpoints,
     metrics: { host: values.METRICS_HOST, port: values.METRICS_PORT },
     logLevel: values.LOG_LEVEL,
     tracing:

@@ -2,22 +2,28 @@
  * The server, put together: config, telemetry, store, wire, jobs. It closes in reverse. There's no
  * logic here: what a part does stands in the part.
  */
-import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { createIdSource } from "./billing/id.ts";
 import { ConfigError, loadConfig, type Config } from "./config.ts";
 import { createReadiness, lookAtDatabase, type Finding, type Readiness } from "./job/readiness.ts";
+import { startMembershipSweeper, type MembershipSweeper } from "./job/membership-sweeper.ts";
 import { startSweeper, type Sweeper } from "./job/sweeper.ts";
 import { Closers, runUntilSignal, type Program } from "./lifecycle.ts";
+import { openPayments, type Payments } from "./payments.ts";
+import { startQueue, type RunningQueue } from "./queue/queue.ts";
+import { packageVersion } from "./review/cli/package-files.ts";
 import { createBatchRunner, NO_SECOND_LAYER, type SecondLayer } from "./store/batch-runner.ts";
 import { createCatalogBooks } from "./store/catalog-books.ts";
 import { createCatalogCache } from "./store/catalog-cache.ts";
 import { createCatalogReader } from "./store/catalog-reader.ts";
+import { createMembershipFinder } from "./store/membership-finder.ts";
 import { createMembershipReader } from "./store/membership-books.ts";
 import { migrate } from "./store/migrate.ts";
 import { closeOrm, openOrm } from "./store/orm.ts";
+import { createOrderReader } from "./store/order-reader.ts";
 import { createQuotaReader } from "./store/quota-reader.ts";
 import { openRedisLayer } from "./store/redis-layer.ts";
+import { createSealer } from "./store/sealing.ts";
 import { seedCatalog } from "./store/seed.ts";
 import { createSweepFinder } from "./store/sweep-finder.ts";
 import { createTeller } from "./store/teller.ts";
@@ -59,11 +65,22 @@ async function assemble(config: Config, closers: Closers): Promise<Service> {
   closers.add("telemetry", () => telemetry.close());
   const store = await openStore(config, telemetry, closers);
   const readiness = createReadiness();
-  const wire = await serve(config, telemetry, store, readiness);
+  const payments = await openTill(config, telemetry, store, readiness);
+  closers.add("payments", async () => payments?.close());
+  const wire = await serve(config, telemetry, store, readiness, payments);
   closers.add("server", () => wire.drain());
   let sweeper: Sweeper | undefined;
-  void readiness.first.then(() => (sweeper = sweep(config, telemetry, store)));
+  let memberships: MembershipSweeper | undefined;
+  let queue: RunningQueue | undefined;
+  void readiness.first.then(() => {
+    sweeper = sweep(config, telemetry, store);
+    memberships = sweepMemberships(config, telemetry, store);
+    queue = deliver(config, telemetry, store);
+    payments?.startChecking();
+  });
   closers.add("sweeper", async () => sweeper?.stop());
+  closers.add("membership sweeper", async () => memberships?.stop());
+  closers.add("queue", async () => queue?.close());
   watch(config, telemetry, store, readiness, wire);
   closers.add("readiness", async () => readiness.stop());
   const { host } = config.grpc;
@@ -82,23 +99,31 @@ type Store = Awaited<ReturnType<typeof openStore>>;
 
 async function openStore(config: Config, telemetry: Telemetry, closers: Closers) {
   const { log, instruments, tellerTraces } = telemetry;
-  const { url, poolMax } = config.database;
+  const { url, tls, poolMax, statementTimeoutMs } = config.database;
   const warn = (text: string) => log.warn({ text }, "a word of the ORM");
-  const orm = await openOrm({ url, poolMax, warn });
+  const { lanes } = config.teller;
+  const pool = { url, tls, statementTimeoutMs, warn };
+  const orm = await openOrm({ ...pool, poolMax: poolMax - lanes });
   closers.add("database", () => closeOrm(orm));
+  // Of their own, so that no flood of reads keeps a batch waiting for a connection.
+  const lanesOrm = await openOrm({ ...pool, poolMax: lanes, severalStatements: true });
+  closers.add("lanes' database", () => closeOrm(lanesOrm));
+  const relay: { queue?: RunningQueue } = {};
   const context = {
     ids: createIdSource(Math.random),
     timeOf: (databaseMs: number) => databaseMs,
     refundWindowMs: config.refundWindowMs,
     catalogAt: createCatalogCache(),
+    sealer: config.sealing && createSealer(config.sealing),
+    eventsCommitted: () => relay.queue?.wake(),
   };
   const secondLayer = openSecondLayer(config, telemetry, closers);
-  const runner = createBatchRunner(orm, context, secondLayer, telemetry.batches);
-  const lanes = { ...config.teller, observer: telemetry.lanes };
-  const unobserved = createTeller(tellerTraces.around(runner), lanes);
+  const runner = createBatchRunner(lanesOrm, context, secondLayer, telemetry.batches);
+  const options = { ...config.teller, observer: telemetry.lanes };
+  const unobserved = createTeller(tellerTraces.around(runner), options);
   const teller = observeTeller(unobserved, instruments, tellerTraces);
   closers.add("teller", () => teller.drain());
-  return { orm, context, teller };
+  return { orm, context, teller, relay };
 }
 
 /** Without Redis every answer is still right, so its absence is told loudly and stops nothing. */
@@ -115,11 +140,36 @@ function openSecondLayer(config: Config, telemetry: Telemetry, closers: Closers)
   return layer;
 }
 
+/** Nothing is sold where no merchant account is configured. */
+function openTill(
+  config: Config,
+  telemetry: Telemetry,
+  { orm, context, teller }: Store,
+  readiness: Readiness,
+): Promise<Payments | undefined> {
+  const { wechat } = config;
+  const { sealer } = context;
+  // The configuration has made sure that there are keys where there is a merchant.
+  if (wechat === undefined || sealer === undefined) return Promise.resolve(undefined);
+  return openPayments({
+    ...wechat,
+    orm,
+    context,
+    sealer,
+    teller: readiness.guard(teller),
+    reader: readiness.guard(createOrderReader(orm, sealer)),
+    log: telemetry.log,
+    observer: telemetry.payments,
+    bills: wechat.checkBills ? telemetry.bills : undefined,
+  });
+}
+
 function serve(
   config: Config,
   telemetry: Telemetry,
   { orm, context, teller }: Store,
   readiness: Readiness,
+  payments: Payments | undefined,
 ): Promise<RunningServer> {
   const served = readiness.guard(teller);
   const quotaReader = readiness.guard(createQuotaReader(orm, context));
@@ -135,6 +185,11 @@ function serve(
     quota: { teller: served, reader: quotaReader },
     membership: { teller: served, quotaReader, reader, catalogReader },
     catalog: { books, reader: catalogReader },
+    orders: {
+      cashier: payments?.cashier,
+      reader: readiness.guard(createOrderReader(orm, context.sealer)),
+      now: Date.now,
+    },
     observer: telemetry.calls,
     log: telemetry.log,
     drainTimeoutMs: config.drainTimeoutMs,
@@ -156,7 +211,7 @@ function watch(
   readiness.watch({
     prepare: async () => {
       const warn = (text: string) => log.info({ text }, "a word of the migrator");
-      if (database.migrateOnStart) await migrate({ url: database.url, warn });
+      if (database.migrateOnStart) await migrate({ url: database.url, tls: database.tls, warn });
       if (database.seedOnStart) await seedCatalog(orm, Date.now());
     },
     look: () => lookAtDatabase(orm, database.allowWeakDurability),
@@ -180,11 +235,31 @@ function sweep(config: Config, telemetry: Telemetry, { orm, context, teller }: S
   });
 }
 
+function sweepMemberships(
+  config: Config,
+  telemetry: Telemetry,
+  { orm, context, teller }: Store,
+): MembershipSweeper {
+  return startMembershipSweeper({
+    teller,
+    finder: createMembershipFinder(orm, context),
+    intervalMs: config.sweepIntervalMs,
+    aheadMs: config.membershipExpiringMs,
+    observer: telemetry.memberships,
+  });
+}
+
+function deliver(config: Config, telemetry: Telemetry, { orm, relay }: Store): RunningQueue {
+  const { redis, endpoints } = config;
+  relay.queue = startQueue({ orm, redis, endpoints, observer: telemetry.queue });
+  return relay.queue;
+}
+
 function telemetryOptions(config: Config): TelemetryOptions {
   const { tracing } = config;
   return {
     instance: `${hostname()}-${process.pid}`,
-    version: ownVersion(),
+    version: packageVersion(),
     log: { level: config.logLevel },
     metrics: config.metrics,
     tracing: tracing && {
@@ -192,11 +267,6 @@ function telemetryOptions(config: Config): TelemetryOptions {
       processor: exportTo(tracing.endpoint),
     },
   };
-}
-
-function ownVersion(): string {
-  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
-  return String((JSON.parse(text) as { version: unknown }).version);
 }
 
 const EXIT_FAULT = 1;

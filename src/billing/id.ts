@@ -15,6 +15,11 @@ export type GrantId = Id<"grant">;
 export type ReservationId = Id<"reservation">;
 export type OperationId = Id<"operation">;
 export type ApprovalId = Id<"approval">;
+export type PackId = Id<"pack">;
+export type CampaignId = Id<"campaign">;
+export type OrderId = Id<"order">;
+export type PaymentId = Id<"payment">;
+export type RefundId = Id<"refund">;
 
 /** The rule of ids that callers choose. It has no blank, since MySQL ignores blanks at the end. */
 export const CALLER_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,62}$/;
@@ -68,6 +73,11 @@ export function createIdSource(random: () => number): IdSource {
       return `${prefix}_${timeText}${base32(counter++, COUNTER_CHARS)}${node}${tag}`;
     },
   };
+}
+
+/** A text before all ids with this prefix that bear this time or a later one, and after all others of it. */
+export function idsFrom(prefix: string, sinceMs: number): string {
+  return `${prefix}_${base32(sinceMs, TIME_CHARS)}`;
 }
 
 /** The group that a user falls into, from 0 to TAG_COUNT - 1 (FNV-1a of the id). */

@@ -32,10 +32,24 @@ export const VARIABLES = {
     address(["mysql:"], "mysql://user:password@host:port/schema", /^\/[^/]+$/),
     "The database: MySQL 8.4 or later, or MariaDB 10.11 or later.",
   ),
+  DATABASE_TLS: preset(
+    oneOf(["off", "require", "verify"]),
+    "off",
+    "Encrypts the way to the database: `require` takes any certificate, `verify` the named host's only.",
+  ),
+  DATABASE_TLS_CA_FILE: optional(
+    path(),
+    "Authorities of the database's certificate, PEM, for `verify`; without it those that Node trusts.",
+  ),
+  DB_STATEMENT_TIMEOUT_SECONDS: preset(
+    whole("seconds", 5, 600),
+    "6",
+    "What a statement may take; then its connection is given up and the database counts as away.",
+  ),
   DB_POOL_MAX: preset(
     whole("connections", 2, 500),
     "16",
-    "Connections to the database; more than `TELLER_LANES`, since reads need some too.",
+    "Connections to the database; more than `TELLER_LANES`: each lane has one, and reads share the others.",
   ),
   MIGRATE_ON_START: preset(
     flag(),
@@ -80,8 +94,8 @@ export const VARIABLES = {
   IDENTITIES_FILE: required(path(), "Who may call: JSON, see [Callers](#callers)."),
   TELLER_LANES: preset(
     whole("lanes", 1, 64),
-    "1",
-    "Batches under way at one time, each on a connection of its own; one for every two cores.",
+    "2",
+    "Batches under way at one time, each on a connection of its own; as many as there are cores.",
   ),
   TELLER_BATCH_MAX: preset(
     whole("commands", 1, 1_024),
@@ -103,6 +117,11 @@ export const VARIABLES = {
     "10",
     "Pause between two rounds that give stranded holds back.",
   ),
+  MEMBERSHIP_EXPIRING_DAYS: preset(
+    whole("days", 0, 30),
+    "3",
+    "How long before a membership's end the event `membership.expiring` tells of it; 0: never.",
+  ),
   DRAIN_TIMEOUT_SECONDS: preset(
     whole("seconds", 1, 600),
     "25",
@@ -110,6 +129,30 @@ export const VARIABLES = {
   ),
   METRICS_HOST: preset(host(), "127.0.0.1", "Where Prometheus reads `/metrics`; without TLS."),
   METRICS_PORT: preset(port(), "9464", "0 takes a free one."),
+  WECHAT_FILE: optional(
+    path(),
+    "The merchant account at WeChat Pay: JSON, see [docs/payments.md](payments.md). Without it nothing is sold.",
+  ),
+  SEALING_KEYS_FILE: optional(
+    path(),
+    "The keys of sensitive columns: JSON, see [docs/keys.md](keys.md). Needed with `WECHAT_FILE`.",
+  ),
+  CALLBACK_HOST: preset(host(), "127.0.0.1", "Where WeChat Pay's callbacks are listened for, behind TLS."),
+  CALLBACK_PORT: preset(port(), "8080", "0 takes a free one. Not listened on without `WECHAT_FILE`."),
+  PAYMENT_CHECK_INTERVAL_SECONDS: preset(
+    whole("seconds", 1, 3_600),
+    "10",
+    "Pause between two rounds that ask WeChat Pay about pending orders and refunds.",
+  ),
+  BILL_CHECK: preset(
+    flag(),
+    "true",
+    "Checks each day's trade bill against the books, see [docs/bills.md](bills.md); only with `WECHAT_FILE`.",
+  ),
+  WEBHOOKS_FILE: optional(
+    path(),
+    "Who is told of events: JSON, see [docs/queue.md](queue.md). Without it nobody is.",
+  ),
   LOG_LEVEL: preset(
     oneOf(["debug", "info", "warn", "error"]),
     "info",

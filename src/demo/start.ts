@@ -5,8 +5,12 @@ import { Closers, runUntilSignal } from "../lifecycle.ts";
 import { startService, type Service } from "../main.ts";
 import { demoIdentities, type DemoIdentities } from "./identities.ts";
 import { pastedCalls } from "./pasted-calls.ts";
+import { freePort } from "../local/port.ts";
+import type { Simulator } from "../simulator/index.ts";
 import { databaseUrl, redisUrl } from "./private-servers.ts";
+import { purchase } from "./purchase.ts";
 import { roundTrip } from "./round-trip.ts";
+import { openDemoTill } from "./till.ts";
 
 export interface DemoOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -33,12 +37,14 @@ export async function startDemo({ environment, folder, say }: DemoOptions): Prom
     const database = await databaseUrl(environment, folder, closers, say);
     const redis = await redisUrl(environment, folder, closers, say);
     const identities = await demoIdentities(folder);
+    const till = await openDemoTill(environment, folder, await freePort(), closers);
     const config = loadConfig({
       MIGRATE_ON_START: "true",
       SEED_ON_START: "true",
       // What happens is told below; the log has only what is wrong.
       LOG_LEVEL: "warn",
       IDENTITIES_FILE: identities.file,
+      ...till.environment,
       ...environment,
       DATABASE_URL: database,
       REDIS_URL: redis,
@@ -48,7 +54,8 @@ export async function startDemo({ environment, folder, say }: DemoOptions): Prom
     const closeTimeoutMs = service.closeTimeoutMs + STOP_SERVERS_MS;
     runUntilSignal({ log: service.log, closeTimeoutMs, close: () => closers.close() });
     await service.ready;
-    await show(config, service, environment["IDENTITIES_FILE"] ? undefined : identities, say);
+    const known = environment["IDENTITIES_FILE"] ? undefined : identities;
+    await show(config, service, known, till.simulator, say);
     say("Ctrl-C stops everything; the data stay.");
   } catch (error) {
     await closers.close();
@@ -60,6 +67,7 @@ async function show(
   config: Config,
   service: Service,
   identities: DemoIdentities | undefined,
+  simulator: Simulator | undefined,
   say: Say,
 ): Promise<void> {
   const { host, port } = service.grpc;
@@ -72,6 +80,10 @@ async function show(
   // What listens on all addresses is on loopback too.
   const address = `${isLoopback(host) ? host : "127.0.0.1"}:${port}`;
   const trip = await roundTrip(address, identities, say);
+  if (simulator) {
+    await purchase(address, identities, simulator, trip.userId, say);
+    say(`WeChat Pay is simulated at ${simulator.url}; docs/simulator.md says how to drive it`);
+  }
   say("");
   for (const line of pastedCalls(address, identities, trip)) say(line);
   say("");

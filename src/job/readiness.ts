@@ -8,14 +8,17 @@ import type { MikroORM } from "@mikro-orm/mysql";
 import { Refusal } from "../billing/refusal.ts";
 import { findWeaknesses } from "../store/durability.ts";
 import { missingMigrations } from "../store/migrate.ts";
-import { classify } from "../store/mysql-error.ts";
+import { classify, entryFault } from "../store/mysql-error.ts";
 
-/** Balancers should know of an outage within seconds; four statements in this time cost nothing. */
-const LOOK_EVERY_MS = 5_000;
+/**
+ * Balancers should know of an outage within seconds: at the latest after this and LOOK_TIMEOUT_MS. Four
+ * statements in this time cost nothing.
+ */
+const LOOK_EVERY_MS = 2_000;
 /** Whoever waits for the database wants it soon, and many servers wait for it at once. */
 const LOOK_AGAIN_MS = 1_000;
 /** A database that hangs is as good as away. */
-const LOOK_TIMEOUT_MS = 4_000;
+const LOOK_TIMEOUT_MS = 3_000;
 /** While nothing changes, the log is told again after so many looks. */
 const REMIND_EVERY = 60;
 /** When a refused caller should come back. */
@@ -104,7 +107,8 @@ async function lookOn(
       await prepare();
       isPrepared = true;
     } catch (fault) {
-      learn({ kind: "away", why: "the database can't be prepared", fault });
+      const why = `the database ${entryFault(fault) ?? "can't be prepared"}`;
+      learn({ kind: "away", why, fault });
       await pause(LOOK_AGAIN_MS);
     }
   }
@@ -176,7 +180,7 @@ export async function lookAtDatabase(
     return { kind: "unfit", why: `the database isn't durable: ${lines.join("; ")}` };
   } catch (fault) {
     const isAway = classify(fault) === "connection-lost";
-    const why = isAway ? "the database can't be reached" : "the database can't be looked at";
-    return { kind: "away", why, fault };
+    const what = isAway ? "can't be reached" : "can't be looked at";
+    return { kind: "away", why: `the database ${entryFault(fault) ?? what}`, fault };
   }
 }

@@ -22,6 +22,11 @@ const NO_WAIT_MS = 2_000;
 const NO_WAIT_ATTEMPTS_MAX = 4;
 /** How often a batch runs again on a lost connection; with the pauses below about three seconds. */
 const CONNECTION_ATTEMPTS_MAX = 6;
+/**
+ * How long it runs again after it lost its connection first. Attempts on a server that hangs take seconds
+ * each: its callers are told instead, and their keys tell the outcome.
+ */
+const OUTAGE_PATIENCE_MS = 2_000;
 /** The longest first pause before another attempt; it doubles with each. */
 const PAUSE_MS = 25;
 const PAUSE_MAX_MS = 1_000;
@@ -59,10 +64,13 @@ export function createBatchRunner(
   secondLayer: SecondLayer,
   observer: BatchObserver,
 ): ServeTickets {
-  const transact: Transact = (tickets, way) =>
-    orm.em
+  const transact: Transact = async (tickets, way) => {
+    const { outcomes, events } = await orm.em
       .fork({ clear: true, useContext: false })
       .transactional((em) => serveBatch(em as EntityManager, context, tickets, way));
+    if (events > 0) context.eventsCommitted?.();
+    return outcomes;
+  };
   const noWaitUntilMs = new Map<number, number>();
   const tries = createTries(transact, observer, (lane) =>
     noWaitUntilMs.set(lane, performance.now() + NO_WAIT_MS),
@@ -91,6 +99,7 @@ function createTries(
     lane: number,
     doubt: Doubt,
   ): Promise<readonly BatchResult[]> => {
+    let lostAtMs = Infinity;
     for (let attempt = 1; ; attempt++) {
       const startedMs = performance.now();
       try {
@@ -99,12 +108,15 @@ function createTries(
         return outcomes;
       } catch (fault) {
         const kind = classify(fault);
-        doubt.mayBeDone ||= kind === "connection-lost";
+        if (kind === "connection-lost") {
+          doubt.mayBeDone = true;
+          lostAtMs = Math.min(lostAtMs, performance.now());
+        }
         if (kind === "lock-wait" && way === "wait") {
           observer.retried(kind);
           return withoutWaiting(tickets, lane, doubt, fault);
         }
-        if (attempt < attemptsFor(kind)) {
+        if (runsAgain(kind, attempt, lostAtMs)) {
           observer.retried(kind);
           await sleep(pauseMs(kind, attempt));
         } else if (tickets.length > 1 && isOneCommandsFault(kind)) {
@@ -168,6 +180,12 @@ interface Doubt {
 export const NO_SECOND_LAYER: SecondLayer = {
   around: (tickets, work) => work(tickets),
 };
+
+/** @param lostAtMs when the connection was lost first; Infinity when it wasn't */
+function runsAgain(kind: FaultKind, attempt: number, lostAtMs: number): boolean {
+  if (kind === "connection-lost" && performance.now() - lostAtMs >= OUTAGE_PATIENCE_MS) return false;
+  return attempt < attemptsFor(kind);
+}
 
 function attemptsFor(kind: FaultKind): number {
   if (kind === "deadlock") return DEADLOCK_ATTEMPTS_MAX;

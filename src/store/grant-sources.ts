@@ -18,6 +18,8 @@ export async function findSources(
 ): Promise<Map<string, SourceTerms>> {
   const adjustments = named.filter(({ kind }) => kind === "ADJUSTMENT").map(({ id }) => id);
   const found = new Map<string, SourceTerms>();
+  const orders = named.filter(({ kind }) => kind === "ORDER").map(({ id }) => id);
+  for (const terms of await findOrders(em, orders)) found.set(sourceKey(terms), terms);
   if (adjustments.length === 0) return found;
   const sql = `select a.*, g.grant_id as used_by from approvals a
     left join quota_grants g on g.source_kind = 'ADJUSTMENT' and g.source_id = a.approval_id
@@ -38,4 +40,24 @@ export async function findSources(
     found.set(sourceKey(terms), terms);
   }
   return found;
+}
+
+/**
+ * Paid orders. The settlement of the payment has given what they have to give, in the same transaction:
+ * each names its lot, and none can give again.
+ */
+async function findOrders(em: EntityManager, ids: readonly string[]): Promise<SourceTerms[]> {
+  if (ids.length === 0) return [];
+  const sql = `select o.order_id, o.user_id, g.grant_id, g.amount, g.priority from orders o
+    join quota_grants g on g.source_kind = 'ORDER' and g.source_id = o.order_id
+    where o.order_id in (${listSql(ids)}) and o.payment_id is not null`;
+  return (await em.execute<Row[]>(sql)).map((row) => ({
+    kind: "ORDER",
+    id: row["order_id"] as string,
+    userId: row["user_id"] as UserId,
+    amount: toBigInt(row["amount"]),
+    priority: Number(row["priority"]),
+    validMs: null,
+    usedBy: row["grant_id"] as GrantId,
+  }));
 }

@@ -1,13 +1,43 @@
 /** Brings a database to the schema of this program, on one server at a time. */
 import type { MikroORM } from "@mikro-orm/mysql";
 import * as foundation from "../../migrations/Migration20261123000001_foundation.ts";
-import { closeOrm, openOrm, type SessionQuery } from "./orm.ts";
+import * as orders from "../../migrations/Migration20261123000002_orders.ts";
+import * as queue from "../../migrations/Migration20261123000003_queue.ts";
+import * as membershipIndex from "../../migrations/Migration20261123000004_membership_index.ts";
+import * as products from "../../migrations/Migration20261123000006_products.ts";
+import * as membership from "../../migrations/Migration20261123000007_membership.ts";
+import * as bills from "../../migrations/Migration20261123000008_bills.ts";
+import { closeOrm, openOrm, type DatabaseTls, type SessionQuery } from "./orm.ts";
 
 /** All migrations in their order. Names are never changed: the database remembers them. */
 const MIGRATIONS = [
   {
     name: "Migration20261123000001_foundation",
     class: foundation.Migration20261123000001_foundation,
+  },
+  {
+    name: "Migration20261123000002_orders",
+    class: orders.Migration20261123000002_orders,
+  },
+  {
+    name: "Migration20261123000003_queue",
+    class: queue.Migration20261123000003_queue,
+  },
+  {
+    name: "Migration20261123000004_membership_index",
+    class: membershipIndex.Migration20261123000004_membership_index,
+  },
+  {
+    name: "Migration20261123000006_products",
+    class: products.Migration20261123000006_products,
+  },
+  {
+    name: "Migration20261123000007_membership",
+    class: membership.Migration20261123000007_membership,
+  },
+  {
+    name: "Migration20261123000008_bills",
+    class: bills.Migration20261123000008_bills,
   },
 ];
 
@@ -23,6 +53,7 @@ const TRIGGER_NEEDS_TRUST = 1419;
 export interface MigrateOptions {
   /** `mysql://user:password@host:port/schema`; the account may create tables and triggers. */
   readonly url: string;
+  readonly tls?: DatabaseTls | undefined;
   /** Hears what the library has to say; by default the standard error output does. */
   readonly warn?: (message: string) => void;
 }
@@ -34,13 +65,16 @@ export interface MigrateOptions {
  * @throws Error when a migration fails or another program holds the lock for too long
  */
 export async function migrate(options: MigrateOptions): Promise<string[]> {
-  const { url, warn = (message: string) => console.error(message) } = options;
+  const { url, tls, warn = (message: string) => console.error(message) } = options;
   // The lock lives and dies with its connection. All statements run on this one connection, and one
   // that replaces it takes the lock before anything else: without the lock nothing is changed.
   const orm = await openOrm({
     url,
+    tls,
     poolMax: 1,
     keepsIdle: true,
+    // A large table is rebuilt in minutes or hours, and the lock is waited for.
+    statementTimeoutMs: Infinity,
     prepare: takeLock,
     migrations: MIGRATIONS,
     // What is applied is returned; the library would tell it a second time.

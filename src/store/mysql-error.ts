@@ -33,6 +33,7 @@ const KIND_BY_ERRNO: ReadonlyMap<number, FaultKind> = new Map([
   ]),
   ...numbers("connection-lost", [
     1040, // too many connections
+    1045, // the account isn't let in: its password was changed, or it comes without encryption
     1053, // the server is shutting down
     1077, // the server has shut down
     1152, // the connection was aborted
@@ -54,6 +55,7 @@ const KIND_BY_ERRNO: ReadonlyMap<number, FaultKind> = new Map([
     2006,
     2013,
     2055,
+    3159, // the server takes encrypted connections only
     3100, // Group Replication could not decide on the commit
     3169, // MySQL: the session was killed
     4031, // MySQL: the server closed an idle connection
@@ -84,6 +86,8 @@ const KIND_BY_CODE: ReadonlyMap<string, FaultKind> = new Map(
     "EAI_AGAIN",
     "ENOENT", // the Unix socket of a server that isn't there
     "POOL_CLOSED",
+    "HANDSHAKE_SSL_ERROR", // a certificate that isn't trusted: whoever answers isn't talked to
+    "HANDSHAKE_NO_SSL_SUPPORT",
   ].map((code) => [code, "connection-lost"]),
 );
 
@@ -101,17 +105,42 @@ export function classify(error: unknown): FaultKind {
   return kindOf(error, CAUSES_MAX) ?? "other";
 }
 
+/**
+ * Why the database doesn't let us in, as the end of a sentence that begins with "the database"; undefined
+ * when the fault is another one.
+ */
+export function entryFault(error: unknown): string | undefined {
+  return firstOf(error, CAUSES_MAX, (one) => {
+    const { code, errno, message } = one as { code?: unknown; errno?: unknown; message?: unknown };
+    if (errno === 3159) return "takes encrypted connections only: set DATABASE_TLS";
+    // MariaDB says no more than this to whom it wants to come encrypted.
+    if (errno === 1045) return "refuses the account: see its password, and DATABASE_TLS";
+    if (code === "HANDSHAKE_NO_SSL_SUPPORT") return "has no TLS, which DATABASE_TLS asks for";
+    if (code !== "HANDSHAKE_SSL_ERROR") return undefined;
+    return `has a certificate that isn't trusted (${String(message)}): see DATABASE_TLS_CA_FILE`;
+  });
+}
+
 function kindOf(error: unknown, causesLeft: number): FaultKind | undefined {
+  return firstOf(error, causesLeft, ownKind);
+}
+
+/** The first answer of a fault, its causes, and theirs. */
+function firstOf<Answer>(
+  error: unknown,
+  causesLeft: number,
+  ask: (one: object) => Answer | undefined,
+): Answer | undefined {
   if (typeof error !== "object" || error === null || causesLeft === 0) return undefined;
-  const own = ownKind(error);
+  const own = ask(error);
   if (own !== undefined) return own;
   // "localhost" is tried by IPv6 and by IPv4: node then throws both failures as one.
   const inner: unknown[] = [];
   if ("cause" in error) inner.push(error.cause);
   if ("errors" in error && Array.isArray(error.errors)) inner.push(...error.errors);
   for (const one of inner) {
-    const kind = kindOf(one, causesLeft - 1);
-    if (kind !== undefined) return kind;
+    const answer = firstOf(one, causesLeft - 1, ask);
+    if (answer !== undefined) return answer;
   }
   return undefined;
 }

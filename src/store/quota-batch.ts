@@ -7,23 +7,29 @@ import { LockMode } from "@mikro-orm/core";
 import type { EntityManager } from "@mikro-orm/mysql";
 import type { PublishedFeatures } from "../billing/catalog/feature.ts";
 import type { Plan } from "../billing/catalog/plan.ts";
+import type { Products } from "../billing/catalog/products.ts";
 import type { IdSource, ReservationId, UserId } from "../billing/id.ts";
 import type { User } from "../billing/membership/user.ts";
 import type { Account } from "../billing/quota/account.ts";
 import { BatchWrites, serve, type Outcome, type Ticket } from "../billing/quota/serve.ts";
-import { assert } from "../billing/refusal.ts";
 import {
   featuresOf,
   loadAccounts,
   loadAnswered,
-  loadOperations,
-  loadReservations,
+  loadDrawnLots,
   loadSources,
+  momentQuestion,
+  openLotsQuestion,
+  operationsQuestion,
   readMoment,
+  reservationsQuestion,
   type DecisionTime,
 } from "./quota-facts.ts";
-import { timeText, type Cell, type ColumnTypes, type HotTable, type Row } from "./cell.ts";
+import { timeText, type Row } from "./cell.ts";
 import { GRANTS, GRANT_COLUMNS, GRANT_KEY, lotCells, lotChange } from "./grant-rows.ts";
+import { flushCampaigns, loadCampaigns } from "./campaign-facts.ts";
+import { loadOrders, orderStatements } from "./order-facts.ts";
+import type { Sealer } from "./sealer.ts";
 import { LOGS, OPERATIONS, logCells, operationCells } from "./ledger-rows.ts";
 import {
   RESERVATIONS,
@@ -42,13 +48,19 @@ import {
   readUser,
   userCells,
 } from "./user-rows.ts";
-import { insertSql, listSql, updateSql } from "./sql.ts";
+import { inTurn, inserted, updated } from "./bulk.ts";
+import { insertSql, listSql } from "./sql.ts";
 import { UserTable } from "./tables.ts";
+import { ask } from "./together.ts";
 
 /** What stays the same from batch to batch. */
 export interface BatchContext extends DecisionTime {
   readonly ids: IdSource;
   readonly refundWindowMs: number;
+  /** Keeps the sensitive columns of orders; absent where no orders are made. */
+  readonly sealer?: Sealer | undefined;
+  /** Told after each commit that brought events: what waits for them needn't wait for its next poll. */
+  readonly eventsCommitted?: (() => void) | undefined;
   /** The catalogue in force at a revision; it is read again only when the number has changed. */
   catalogAt(em: EntityManager, revision: bigint): Promise<Catalog>;
 }
@@ -56,16 +68,26 @@ export interface BatchContext extends DecisionTime {
 export interface Catalog {
   readonly features: PublishedFeatures;
   readonly trialPlan: Plan;
+  readonly products: Products;
 }
 
 /** How a batch takes its users' rows: the sweeper passes over users who are being served. */
 export type LockWay = "wait" | "skip-locked";
 
+export interface ServedBatch {
+  /**
+   * One a ticket, in their order; undefined where its user, or its campaign's budget, was locked by
+   * another transaction and the way was skip-locked.
+   */
+  readonly outcomes: readonly (Outcome | undefined)[];
+  /** How many events the batch wrote. */
+  readonly events: number;
+}
+
 /**
  * Serves a batch within the transaction of `em`, which must be READ COMMITTED: facts are read after
  * the locks were taken, and must be those of that moment.
- * @returns one outcome a ticket, in their order; undefined where its user was locked by another
- *   transaction and `way` is skip-locked
+ * @returns what is to be told once the transaction of `em` is committed
  * @throws whatever the database says; nothing of the batch has happened then
  */
 export async function serveBatch(
@@ -73,38 +95,52 @@ export async function serveBatch(
   context: BatchContext,
   tickets: readonly Ticket[],
   way: LockWay,
-): Promise<(Outcome | undefined)[]> {
+): Promise<ServedBatch> {
   const located = await locate(em, tickets);
   await makeUsers(em, context, located);
   const users = await lockUsers(em, located, way);
-  const { nowMs, revision } = await readMoment(em, context);
-  const { features, trialPlan } = await context.catalogAt(em, revision);
-  const operations = await loadOperations(em, located);
+  const { campaigns, locked } = await loadCampaigns(em, located, way);
+  const [{ nowMs, revision }, operations, reservations, openLots] = await ask(em, [
+    momentQuestion(context),
+    operationsQuestion(located),
+    reservationsQuestion(located),
+    openLotsQuestion(users),
+  ]);
+  const { features, trialPlan, products } = await context.catalogAt(em, revision);
   const answered = await loadAnswered(em, operations);
-  const reservations = await loadReservations(em, located);
+  const lots = [...openLots, ...(await loadDrawnLots(em, reservations, openLots))];
   const featureIds = featuresOf(located, reservations);
-  const accounts = await loadAccounts(em, users, reservations, featureIds, features, nowMs);
+  const accounts = await loadAccounts(em, { users, lots, reservations }, featureIds, features, nowMs);
+  await loadOrders(em, located, accounts, context.sealer);
   const sources = await loadSources(em, located);
   const { ids, refundWindowMs } = context;
   const facts = {
     nowMs,
     features,
     trialPlan,
+    products,
     refundWindowMs,
     ids,
     accounts,
     operations,
     answered,
     sources,
+    campaigns,
   };
   const writes = new BatchWrites();
   const skipped = way === "wait" ? new Set<UserId | undefined>() : await findSkipped(em, located, accounts);
+  const isSkipped = ({ userId, useCase, command }: Ticket) =>
+    skipped.has(userId) || locked.has(useCase.needs(command.input).campaignId!);
   const outcomes = located.map((ticket) =>
-    skipped.has(ticket.userId) ? undefined : serve(facts, ticket, writes),
+    isSkipped(ticket) ? undefined : serve(facts, ticket, writes),
   );
-  await flush(em, accounts, writes, nowMs);
+  await inTurn(em, [
+    ...quotaStatements(accounts, writes, nowMs),
+    ...orderStatements(writes, context.sealer),
+  ]);
+  await flushCampaigns(em, writes, campaigns, nowMs);
   await removeUnregistered(em, accounts);
-  return outcomes;
+  return { outcomes, events: writes.events.length };
 }
 
 /** Finds the users of the tickets that name a reservation only. Who owns one never changes. */
@@ -148,6 +184,11 @@ function newUser(userId: UserId, nowMs: number): User {
     onTrial: false,
     membershipStartMs: null,
     membershipUntilMs: null,
+    membershipAnchorMs: null,
+    membershipAnchorMonths: 0,
+    membershipState: "NONE",
+    membershipSteps: 0,
+    expiryTold: false,
     available: 0n,
     held: 0n,
     logSequence: 0n,
@@ -194,45 +235,31 @@ async function findSkipped(
   return new Set((await em.execute<Row[]>(sql)).map((row) => row["user_id"] as UserId));
 }
 
-/** Writes everything that the batch decided: one statement for the new rows of a table, one for the changed. */
-async function flush(
-  em: EntityManager,
+/** Statements for all that the batch decided of quota: one for the new rows of a table, one for the changed. */
+function quotaStatements(
   accounts: ReadonlyMap<UserId, Account>,
   writes: BatchWrites,
   nowMs: number,
-): Promise<void> {
+) {
   const now = timeText(nowMs);
   const users = (ids: Iterable<UserId>) => [...ids].map((userId) => accounts.get(userId)!.user);
   const moved = writes.operations.filter(({ rows }) => rows.length > 0);
   const still = writes.operations.filter(({ rows }) => rows.length === 0);
-  // The keys go first: one that another server has just used fails before anything else.
-  await insert(em, LOGS, moved.flatMap(({ operation, rows }) => logCells(operation, rows, now)));
-  await insert(em, OPERATIONS, still.map(({ operation }) => operationCells(operation, now)));
-  await update(em, USERS, USER_KEY, BALANCE_COLUMNS, users(writes.balances).map(balanceChange));
-  await update(em, USERS, USER_KEY, PROFILE_COLUMNS, users(writes.profiles).map(profileChange));
-  await insert(em, GRANTS, [...writes.newLots.values()].map(lotCells));
-  await update(em, GRANTS, GRANT_KEY, GRANT_COLUMNS, [...writes.changedLots.values()].map(lotChange));
-  await insert(em, RESERVATIONS, [...writes.newReservations.values()].map(reservationCells));
-  const changed = [...writes.changedReservations.values()].map(reservationChange);
-  await update(em, RESERVATIONS, RESERVATION_KEY, RESERVATION_COLUMNS, changed);
-}
-
-type Rows = readonly (readonly Cell[])[];
-
-async function insert(em: EntityManager, table: HotTable, rows: Rows): Promise<void> {
-  if (rows.length > 0) await em.execute(insertSql(table, rows), [], "run");
-}
-
-async function update(
-  em: EntityManager,
-  table: HotTable,
-  key: ColumnTypes,
-  changed: ColumnTypes,
-  rows: Rows,
-): Promise<void> {
-  if (rows.length === 0) return;
-  const sql = updateSql(table, key, changed, rows);
-  const { affectedRows } = await em.execute<{ affectedRows: number }>(sql, [], "run");
-  // The rows are locked and were read in this transaction: one that is missing now is a bug.
-  assert(affectedRows === rows.length, `${rows.length} rows of ${table.name} are changed`);
+  const { newLots, changedLots, newReservations, changedReservations } = writes;
+  return [
+    // The keys go first: one that another server has just used fails before anything else.
+    inserted(LOGS, moved.flatMap(({ operation, rows }) => logCells(operation, rows, now))),
+    inserted(OPERATIONS, still.map(({ operation }) => operationCells(operation, now))),
+    updated(USERS, USER_KEY, BALANCE_COLUMNS, users(writes.balances).map(balanceChange)),
+    updated(USERS, USER_KEY, PROFILE_COLUMNS, users(writes.profiles).map(profileChange)),
+    inserted(GRANTS, [...newLots.values()].map(lotCells)),
+    updated(GRANTS, GRANT_KEY, GRANT_COLUMNS, [...changedLots.values()].map(lotChange)),
+    inserted(RESERVATIONS, [...newReservations.values()].map(reservationCells)),
+    updated(
+      RESERVATIONS,
+      RESERVATION_KEY,
+      RESERVATION_COLUMNS,
+      [...changedReservations.values()].map(reservationChange),
+    ),
+  ];
 }

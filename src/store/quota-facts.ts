@@ -16,24 +16,41 @@ import { readReservation } from "./reservation-rows.ts";
 import { readUser } from "./user-rows.ts";
 import { readOperation } from "./ledger-rows.ts";
 import { listSql, literal } from "./sql.ts";
+import { ask, type Question } from "./together.ts";
 
 /** Turns the database's time into the time of decisions: itself, except in tests of time. */
 export interface DecisionTime {
   timeOf(databaseMs: number): number;
 }
 
-/** The database's time and the catalogue's revision; a batch reads them when it holds its locks. */
-export async function readMoment(em: EntityManager, context: DecisionTime) {
-  const sql = "select utc_timestamp(3) as moment, revision from catalog_revisions where catalog_id = 1";
-  const [row] = await em.execute<Row[]>(sql);
-  if (row === undefined) throw new Error("the catalogue has no revision: the schema is incomplete");
-  const databaseMs = toMs(row["moment"]);
-  return { nowMs: context.timeOf(databaseMs), revision: BigInt(row["revision"] as number) };
+export interface Moment {
+  readonly nowMs: number;
+  readonly revision: bigint;
+}
+
+/** The database's time and the catalogue's revision; a batch asks for them when it holds its locks. */
+export function momentQuestion(context: DecisionTime): Question<Moment> {
+  return {
+    queries: [
+      "select utc_timestamp(3) as moment, revision from catalog_revisions where catalog_id = 1",
+    ],
+    read([row] = []) {
+      if (row === undefined) throw new Error("the catalogue has no revision: the schema is incomplete");
+      const nowMs = context.timeOf(toMs(row["moment"]));
+      return { nowMs, revision: BigInt(row["revision"] as number) };
+    },
+  };
+}
+
+export async function readMoment(em: EntityManager, context: DecisionTime): Promise<Moment> {
+  const [moment] = await ask<[Moment]>(em, [momentQuestion(context)]);
+  return moment;
 }
 
 /** The operations that have used the tickets' keys already. */
-export async function loadOperations(em: EntityManager, tickets: readonly Ticket[]) {
-  const operations = new Map<string, StoredOperation>();
+export function operationsQuestion(
+  tickets: readonly Ticket[],
+): Question<Map<string, StoredOperation>> {
   const keys = new Set<string>();
   const wanted = new Set<string>();
   for (const { useCase, command } of tickets) {
@@ -41,17 +58,23 @@ export async function loadOperations(em: EntityManager, tickets: readonly Ticket
     keys.add(command.idempotencyKey);
     wanted.add(operationKey(useCase.method, command.idempotencyKey));
   }
-  if (keys.size === 0) return operations;
-  for (const table of ["quota_logs", "operations"]) {
-    const sql = `select method, idempotency_key, user_id, content, answer from ${table}
-      where idempotency_key in (${listSql(keys)})`;
-    for (const row of await em.execute<Row[]>(sql)) {
-      const key = operationKey(row["method"] as string, row["idempotency_key"] as string);
-      // Another method may have used the same key: that is no matter of this batch.
-      if (wanted.has(key)) operations.set(key, readOperation(row));
-    }
-  }
-  return operations;
+  const list = keys.size === 0 ? "" : listSql(keys);
+  const queries = ["quota_logs", "operations"].map(
+    (table) => `select method, idempotency_key, user_id, content, answer from ${table}
+      where idempotency_key in (${list})`,
+  );
+  return {
+    queries: keys.size === 0 ? [] : queries,
+    read(...tables) {
+      const operations = new Map<string, StoredOperation>();
+      for (const row of tables.flat()) {
+        const key = operationKey(row["method"] as string, row["idempotency_key"] as string);
+        // Another method may have used the same key: that is no matter of this batch.
+        if (wanted.has(key)) operations.set(key, readOperation(row));
+      }
+      return operations;
+    },
+  };
 }
 
 /** The rows of the reservations that stored answers name: a replay is rare, and costs one query more. */
@@ -75,23 +98,28 @@ export async function loadAccount(
   nowMs: number,
 ): Promise<Account | undefined> {
   const rows = await em.execute<Row[]>(`select * from users where user_id = ${literal(userId)}`);
+  const users = rows.map(readUser);
+  const [lots] = await ask<[Lot[]]>(em, [openLotsQuestion(users)]);
   const ids = featureId === undefined ? [] : [featureId];
-  const accounts = await loadAccounts(em, rows.map(readUser), [], ids, features, nowMs);
-  return accounts.get(userId);
+  const found = { users, lots, reservations: [] };
+  return (await loadAccounts(em, found, ids, features, nowMs)).get(userId);
 }
 
 /** The locked users' accounts, each with what the commands on it need. */
 export async function loadAccounts(
   em: EntityManager,
-  users: readonly User[],
-  reservations: readonly Reservation[],
+  found: {
+    readonly users: readonly User[];
+    readonly lots: readonly Lot[];
+    readonly reservations: readonly Reservation[];
+  },
   featureIds: Iterable<FeatureId>,
   features: PublishedFeatures,
   nowMs: number,
 ): Promise<Map<UserId, Account>> {
+  const { users, lots, reservations } = found;
   const accounts = new Map<UserId, Account>();
   if (users.length === 0) return accounts;
-  const lots = await loadLots(em, users, reservations);
   for (const user of users) {
     accounts.set(user.userId, {
       user,
@@ -99,6 +127,8 @@ export async function loadAccounts(
       reservations: new Map(),
       uses: new Map(),
       access: new Set(),
+      orders: new Map(),
+      openOrders: 0,
     });
   }
   for (const lot of lots) accounts.get(lot.userId)?.lots.push(lot);
@@ -112,7 +142,7 @@ export async function loadAccounts(
 }
 
 /** The reservations that the tickets name, by id or by task. */
-export async function loadReservations(em: EntityManager, tickets: readonly Ticket[]) {
+export function reservationsQuestion(tickets: readonly Ticket[]): Question<Reservation[]> {
   const ids = new Set<string>();
   const tasks = new Set<string>();
   for (const { useCase, command } of tickets) {
@@ -120,26 +150,49 @@ export async function loadReservations(em: EntityManager, tickets: readonly Tick
     if (reservationId !== undefined) ids.add(reservationId);
     if (taskId !== undefined) tasks.add(taskId);
   }
-  const found: Reservation[] = [];
-  for (const [column, values] of [["reservation_id", ids] as const, ["task_id", tasks] as const]) {
-    if (values.size === 0) continue;
-    const sql = `select * from quota_reservations where ${column} in (${listSql(values)})`;
-    found.push(...(await em.execute<Row[]>(sql)).map(readReservation));
-  }
-  return found;
+  const named = [["reservation_id", ids] as const, ["task_id", tasks] as const];
+  return {
+    queries: named.flatMap(([column, values]) =>
+      values.size === 0
+        ? []
+        : [`select * from quota_reservations where ${column} in (${listSql(values)})`],
+    ),
+    read: (...tables) => tables.flat().map(readReservation),
+  };
 }
 
-/** Lots that can be drawn from, or will be, and those to which the named reservations would give back. */
-async function loadLots(
+/** Lots that can be drawn from, or will be. */
+export function openLotsQuestion(users: readonly User[]): Question<Lot[]> {
+  const names = users.map(({ userId }) => userId);
+  return {
+    queries:
+      names.length === 0
+        ? []
+        : [
+            `select * from quota_grants where user_id in (${listSql(names)}) and state in ('OPEN','SCHEDULED')`,
+          ],
+    read: (rows = []) => rows.map(readLot),
+  };
+}
+
+/** Lots to which the named reservations would give back, and which aren't open any more. */
+export async function loadDrawnLots(
   em: EntityManager,
-  users: readonly User[],
   reservations: readonly Reservation[],
+  open: readonly Lot[],
 ): Promise<Lot[]> {
+  const known = new Set(open.map(({ grantId }) => grantId));
   const drawn = new Set<string>();
-  for (const { allocations } of reservations) for (const { grantId } of allocations) drawn.add(grantId);
-  const names = listSql(users.map(({ userId }) => userId));
-  const also = drawn.size === 0 ? "" : ` or grant_id in (${listSql(drawn)})`;
-  const sql = `select * from quota_grants where user_id in (${names}) and (state in ('OPEN','SCHEDULED')${also})`;
+  const users = new Set<string>();
+  for (const { userId, allocations } of reservations) {
+    for (const { grantId } of allocations) {
+      if (known.has(grantId)) continue;
+      drawn.add(grantId);
+      users.add(userId);
+    }
+  }
+  if (drawn.size === 0) return [];
+  const sql = `select * from quota_grants where user_id in (${listSql(users)}) and grant_id in (${listSql(drawn)})`;
   return (await em.execute<Row[]>(sql)).map(readLot);
 }
 

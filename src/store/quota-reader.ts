@@ -19,19 +19,22 @@ import { reading } from "./transaction.ts";
 /** Two owners are enough to know that a task id is ambiguous. */
 const TASK_OWNERS_ENOUGH = 2;
 
+/** Who looks: a look is nobody's command. */
+const NOBODY = { name: "billing-guard" };
+
 export function createQuotaReader(orm: MikroORM, context: BatchContext): QuotaReader {
   const rows = (sql: string): Promise<Row[]> => reading(orm, (em) => em.execute<Row[]>(sql));
 
   const openDesk = (userId: UserId, featureId?: FeatureId): Promise<Desk | undefined> =>
     reading(orm, async (em) => {
       const { nowMs, revision } = await readMoment(em, context);
-      const { features, trialPlan } = await context.catalogAt(em, revision);
-      const account = await loadAccount(em, userId, featureId, features, nowMs);
+      const catalog = await context.catalogAt(em, revision);
+      const account = await loadAccount(em, userId, featureId, catalog.features, nowMs);
       if (account === undefined) return undefined;
       post(account, dueLots(account, nowMs), nowMs);
       const { refundWindowMs, ids } = context;
       const newId = (prefix: string) => ids.next(prefix, nowMs, userId);
-      return { nowMs, account, features, trialPlan, refundWindowMs, source: undefined, newId };
+      return { nowMs, account, ...catalog, refundWindowMs, source: undefined, campaign: undefined, caller: NOBODY, newId };
     });
 
   return {

@@ -1,6 +1,6 @@
 /**
- * The second layer, in Redis: a lock on each user of a batch across servers, so that two servers
- * seldom wait for each other inside MySQL, and a gate that turns a flood of one user's requests away
+ * The second layer, in Redis: a lock on each user of a batch across servers, where there are several, so that
+ * two seldom wait for each other inside MySQL, and a gate that turns a flood of one user's requests away
  * before it reaches MySQL. It never decides: with Redis gone, slow or emptied at any moment, every
  * answer is still right, since the database's row locks guard it.
  */
@@ -12,6 +12,7 @@ import { batchReserveQuota, reserveQuota } from "../billing/quota/reserve-quota.
 import type { Ticket } from "../billing/quota/serve.ts";
 import { Refusal } from "../billing/refusal.ts";
 import type { SecondLayer } from "./batch-runner.ts";
+import { announceServer } from "./server-presence.ts";
 import type { BatchResult } from "./teller.ts";
 
 /** A lock outlives the longest batch that is still healthy, and not much more: its owner may be dead. */
@@ -87,6 +88,7 @@ export function openRedisLayer({
   const { redis, isComing } = connect(url);
   const commands = redis as unknown as LayerCommands;
   const guarded = createGuard(observer, isComing);
+  const presence = announceServer(redis, guarded);
 
   const gate = async (tickets: readonly Ticket[]): Promise<ReadonlySet<Ticket>> => {
     const floods = countReserves(tickets);
@@ -120,9 +122,7 @@ export function openRedisLayer({
     async around(tickets, work) {
       const refused = await gate(tickets);
       const admitted = tickets.filter((ticket) => !refused.has(ticket));
-      const keys = [...new Set(admitted.flatMap(({ userId }) => userId ?? []))].map(
-        (userId) => `billing-guard:lock:${userId}`,
-      );
+      const keys = presence.mayHaveOthers() ? lockKeys(admitted) : [];
       const token = randomBytes(12).toString("base64url");
       if (keys.length > 0) await takeAll(keys, token);
       try {
@@ -134,9 +134,15 @@ export function openRedisLayer({
       }
     },
     async close() {
+      presence.close();
       redis.disconnect();
     },
   };
+}
+
+function lockKeys(tickets: readonly Ticket[]): string[] {
+  const users = new Set(tickets.flatMap(({ userId }) => userId ?? []));
+  return [...users].map((userId) => `billing-guard:lock:${userId}`);
 }
 
 function connect(url: string): { readonly redis: Redis; readonly isComing: () => boolean } {

@@ -1,15 +1,17 @@
 /** The starting catalogue: what a new installation sells, and enough to try everything out. */
-import type { MikroORM } from "@mikro-orm/mysql";
+import type { EntityManager, MikroORM } from "@mikro-orm/mysql";
 import { createFeatureVersion } from "../billing/catalog/create-feature-version.ts";
 import type { FeatureTerms, RateLimitPolicy } from "../billing/catalog/feature.ts";
 import { getFeature } from "../billing/catalog/get-feature.ts";
+import type { Pack } from "../billing/catalog/pack.ts";
 import type { Plan } from "../billing/catalog/plan.ts";
 import { publishFeature } from "../billing/catalog/publish-feature.ts";
-import { createIdSource, type FeatureId, type PlanId } from "../billing/id.ts";
+import { createIdSource, type FeatureId, type PackId, type PlanId } from "../billing/id.ts";
+import type { Row } from "./cell.ts";
 import { createCatalogBooks } from "./catalog-books.ts";
 import { createCatalogReader } from "./catalog-reader.ts";
-import { planRow } from "./catalog-rows.ts";
-import { PlanTable } from "./tables.ts";
+import { packRow, planRow } from "./catalog-rows.ts";
+import { PackTable, PlanTable } from "./tables.ts";
 import { inTransaction } from "./transaction.ts";
 
 /** Who stands in the audit trail for what was seeded. */
@@ -18,6 +20,7 @@ const SEEDER = { name: "billing-guard-seed" };
 const PLANS: readonly Plan[] = [
   {
     planId: "trial" as PlanId,
+    version: 1,
     displayName: "试用会员",
     priceFen: 0n,
     periodMonths: 0,
@@ -25,17 +28,33 @@ const PLANS: readonly Plan[] = [
     quotaAmount: 20n,
     // What lapses first and cost nothing is used first.
     quotaPriority: 10,
+    rollover: "NONE",
     trial: true,
   },
   {
     planId: "membership-monthly" as PlanId,
+    version: 1,
     displayName: "会员月卡",
     priceFen: 9_900n,
     periodMonths: 1,
     periodDays: 0,
     quotaAmount: 300n,
     quotaPriority: 50,
+    rollover: "NONE",
     trial: false,
+  },
+];
+
+const PACKS: readonly Pack[] = [
+  {
+    packId: "quota-pack-100" as PackId,
+    version: 1,
+    displayName: "加油包 100 点",
+    priceFen: 3_900n,
+    quotaAmount: 100n,
+    // What lives longest is used last.
+    quotaPriority: 60,
+    validDays: 90,
   },
 ];
 
@@ -131,8 +150,15 @@ const FEATURES: readonly SeededFeature[] = [
  */
 export async function seedCatalog(orm: MikroORM, nowMs: number): Promise<void> {
   await inTransaction(orm, async (em) => {
+    // As any change: under the catalogue's lock, and running servers are told by its number.
+    await em.execute("select revision from catalog_revisions for update");
+    const before = await countOffers(em);
     const rows = PLANS.map((plan) => planRow(plan, nowMs));
     await em.upsertMany(PlanTable, rows, { onConflictAction: "ignore" });
+    const packs = PACKS.map((pack) => packRow(pack, nowMs));
+    await em.upsertMany(PackTable, packs, { onConflictAction: "ignore" });
+    if ((await countOffers(em)) === before) return;
+    await em.execute("update catalog_revisions set revision = revision + 1", [], "run");
   });
   const ids = createIdSource(Math.random);
   const books = createCatalogBooks(orm, { ids, timeOf: () => nowMs });
@@ -156,6 +182,12 @@ export async function seedCatalog(orm: MikroORM, nowMs: number): Promise<void> {
       await books.serve(publishFeature, command(version, `${featureId}-publish`));
     }
   }
+}
+
+async function countOffers(em: EntityManager): Promise<number> {
+  const sql = "select (select count(*) from plans) + (select count(*) from packs) as n";
+  const [row] = await em.execute<Row[]>(sql);
+  return Number(row?.["n"]);
 }
 
 function limits(maxPerHour: number, maxPerDay: number, cooldownSeconds: number): RateLimitPolicy {

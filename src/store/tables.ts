@@ -9,6 +9,8 @@ import { defineEntity, p } from "@mikro-orm/core";
 const ID_LENGTH = 63;
 const KEY_LENGTH = 128;
 const WORD_LENGTH = 24;
+/** What a sealed value of up to some hundred bytes takes: key id, nonce, tag, base64. */
+const SEALED_LENGTH = 1_000;
 
 const id = () => p.string().length(ID_LENGTH);
 const word = () => p.string().length(WORD_LENGTH);
@@ -37,6 +39,12 @@ export const UserTable = defineEntity({
     onTrial: p.boolean(),
     membershipStartTime: time().nullable(),
     membershipUntil: time().nullable(),
+    membershipAnchorTime: time().nullable(),
+    membershipAnchorMonths: p.integer().defaultRaw("0"),
+    /** As last recorded; the clock may be ahead of it. */
+    membershipState: word().default("NONE"),
+    membershipSteps: p.integer().defaultRaw("0"),
+    expiryTold: p.boolean().default(false),
     quotaRemaining: amount(),
     quotaHeld: amount(),
     logSequence: amount(),
@@ -46,6 +54,36 @@ export const UserTable = defineEntity({
     { name: "users_quota_remaining_not_negative", expression: "quota_remaining >= 0" },
     { name: "users_quota_held_not_negative", expression: "quota_held >= 0" },
   ],
+  indexes: [
+    { name: "users_listing", properties: ["state", "userId", "membershipUntil", "onTrial"] },
+    { name: "users_membership", properties: ["membershipState", "membershipUntil"] },
+    { name: "users_expiry", properties: ["expiryTold", "membershipState", "membershipUntil"] },
+  ],
+});
+
+/** The record of memberships: every change of one. Append-only. */
+export const MembershipTransitionTable = defineEntity({
+  name: "MembershipTransition",
+  tableName: "membership_transitions",
+  properties: {
+    userId: id().primary(),
+    sequence: p.integer().primary(),
+    event: word(),
+    fromState: word(),
+    toState: word(),
+    endBefore: time().nullable(),
+    endAfter: time().nullable(),
+    planId: id().nullable(),
+    orderId: id().nullable(),
+    refundId: id().nullable(),
+    campaignId: id().nullable(),
+    source: word(),
+    actor: id(),
+    note: p.string().length(255),
+    createTime: time(),
+  },
+  indexes: [{ name: "membership_transitions_time", properties: ["createTime", "event"] }],
+  triggers: appendOnly("membership_transitions"),
 });
 
 export const GrantTable = defineEntity({
@@ -221,6 +259,7 @@ export const PlanTable = defineEntity({
   tableName: "plans",
   properties: {
     planId: id().primary(),
+    version: p.integer().primary(),
     displayName: p.string().length(64),
     priceFen: amount(),
     periodMonths: p.integer(),
@@ -229,8 +268,69 @@ export const PlanTable = defineEntity({
     quotaPriority: p.integer(),
     trial: p.boolean(),
     createTime: time(),
+    rollover: word(),
+    state: word(),
   },
   checks: [{ name: "plans_price_not_negative", expression: "price_fen >= 0" }],
+});
+
+export const PackTable = defineEntity({
+  name: "Pack",
+  tableName: "packs",
+  properties: {
+    packId: id().primary(),
+    version: p.integer().primary(),
+    displayName: p.string().length(64),
+    priceFen: amount(),
+    quotaAmount: amount(),
+    quotaPriority: p.integer(),
+    validDays: p.integer(),
+    state: word(),
+    createTime: time(),
+  },
+  checks: [{ name: "packs_price_positive", expression: "price_fen >= 1" }],
+});
+
+export const CampaignTable = defineEntity({
+  name: "Campaign",
+  tableName: "campaigns",
+  properties: {
+    campaignId: id().primary(),
+    version: p.integer().primary(),
+    displayName: p.string().length(64),
+    quotaAmount: amount(),
+    quotaPriority: p.integer(),
+    validDays: p.integer(),
+    startTime: time(),
+    endTime: time(),
+    budgetAmount: amount(),
+    perUserLimit: p.integer(),
+    state: word(),
+    createTime: time(),
+  },
+});
+
+/** What all versions of a campaign have given away: the row whose lock guards the budget. */
+export const CampaignBudgetTable = defineEntity({
+  name: "CampaignBudget",
+  tableName: "campaign_budgets",
+  properties: { campaignId: id().primary(), spentAmount: amount() },
+  checks: [{ name: "campaign_budgets_not_negative", expression: "spent_amount >= 0" }],
+});
+
+/** Append-only. */
+export const CampaignRedemptionTable = defineEntity({
+  name: "CampaignRedemption",
+  tableName: "campaign_redemptions",
+  properties: {
+    campaignId: id().primary(),
+    userId: id().primary(),
+    number: p.integer().primary(),
+    grantId: id(),
+    amount: amount(),
+    createTime: time(),
+  },
+  triggers: appendOnly("campaign_redemptions"),
 });
 
 export const ApprovalTable = defineEntity({
@@ -281,8 +381,167 @@ export const AuditEventTable = defineEntity({
   triggers: appendOnly("audit_events"),
 });
 
+export const OrderTable = defineEntity({
+  name: "Order",
+  tableName: "orders",
+  properties: {
+    orderId: id().primary(),
+    userId: id(),
+    kind: word(),
+    productId: id(),
+    productVersion: p.integer(),
+    /** JSON: the terms that hold for this order. */
+    product: p.text(),
+    quantity: p.integer(),
+    channel: word(),
+    amountFen: amount(),
+    payerOpenidSealed: p.string().length(SEALED_LENGTH).nullable(),
+    clientIpSealed: p.string().length(SEALED_LENGTH).nullable(),
+    createTime: time(),
+    expireTime: time(),
+    state: word(),
+    prepaySealed: p.text().nullable(),
+    prepayExpireTime: time().nullable(),
+    payTime: time().nullable(),
+    closeTime: time().nullable(),
+    paymentId: id().nullable(),
+    refundedFen: amount(),
+    grantedAmount: amount(),
+    revokedAmount: amount(),
+    membershipStartTime: time().nullable(),
+    membershipEndTime: time().nullable(),
+    steps: p.integer(),
+    nextCheckTime: time().nullable(),
+    checks: p.integer(),
+  },
+  checks: [
+    {
+      name: "orders_amounts",
+      expression:
+        "amount_fen >= 1 and refunded_fen >= 0 and refunded_fen <= amount_fen and revoked_amount >= 0 and revoked_amount <= granted_amount",
+    },
+  ],
+  indexes: [
+    { name: "orders_user", properties: ["userId", "orderId"] },
+    { name: "orders_state", properties: ["state", "orderId"] },
+    { name: "orders_check", properties: ["nextCheckTime"] },
+  ],
+});
+
+/** Money that came in. Append-only. */
+export const PaymentTable = defineEntity({
+  name: "Payment",
+  tableName: "payments",
+  properties: {
+    paymentId: id().primary(),
+    orderId: id(),
+    userId: id(),
+    /** Keyed hash of the provider's number: one payment is booked once. */
+    transactionIndex: id(),
+    amountFen: amount(),
+    currency: word(),
+    payTime: time(),
+    disposition: word(),
+    source: word(),
+    note: p.string().length(255),
+    createTime: time(),
+  },
+  uniques: [{ name: "payments_transaction", properties: ["transactionIndex"] }],
+  indexes: [
+    { name: "payments_order", properties: ["orderId"] },
+    { name: "payments_time", properties: ["createTime"] },
+    { name: "payments_pay_time", properties: ["payTime", "paymentId"] },
+  ],
+  triggers: appendOnly("payments"),
+});
+
+/** The provider's numbers of payments, sealed: apart, since payments never change and keys do. */
+export const PaymentNumberTable = defineEntity({
+  name: "PaymentNumber",
+  tableName: "payment_numbers",
+  properties: {
+    paymentId: id().primary(),
+    transactionSealed: p.string().length(SEALED_LENGTH),
+  },
+});
+
+export const RefundTable = defineEntity({
+  name: "Refund",
+  tableName: "refunds",
+  properties: {
+    refundId: id().primary(),
+    orderId: id(),
+    userId: id(),
+    paymentId: id(),
+    amountFen: amount(),
+    reason: p.string().length(80),
+    automatic: p.boolean(),
+    createTime: time(),
+    state: word(),
+    revokedAmount: amount(),
+    revocation: p.text(),
+    providerRefundId: id().nullable(),
+    successTime: time().nullable(),
+    obstacle: p.string().length(255),
+    steps: p.integer(),
+    nextCheckTime: time().nullable(),
+    checks: p.integer(),
+  },
+  checks: [{ name: "refunds_amounts", expression: "amount_fen >= 1 and revoked_amount >= 0" }],
+  indexes: [
+    { name: "refunds_order", properties: ["orderId"] },
+    { name: "refunds_user", properties: ["userId", "refundId"] },
+    { name: "refunds_state", properties: ["state", "refundId"] },
+    { name: "refunds_check", properties: ["nextCheckTime"] },
+  ],
+});
+
+/** The moves of orders and refunds. Append-only. */
+export const OrderStepTable = defineEntity({
+  name: "OrderStep",
+  tableName: "order_steps",
+  properties: {
+    subjectId: id().primary(),
+    sequence: p.integer().primary(),
+    userId: id(),
+    fromState: word(),
+    toState: word(),
+    source: word(),
+    actor: id(),
+    note: p.string().length(255),
+    createTime: time(),
+  },
+  triggers: appendOnly("order_steps"),
+});
+
+/** What the provider has told us by itself, kept before it is answered. */
+export const PaymentInboxTable = defineEntity({
+  name: "PaymentInbox",
+  tableName: "payment_inbox",
+  properties: {
+    inboxId: id().primary(),
+    /** Keyed hash of the content: the same notice is kept once. */
+    contentIndex: id(),
+    kind: word(),
+    subjectId: id(),
+    contentSealed: p.text(),
+    state: word(),
+    note: p.string().length(255),
+    attempts: p.integer(),
+    createTime: time(),
+    nextTryTime: time().nullable(),
+    endTime: time().nullable(),
+  },
+  uniques: [{ name: "payment_inbox_content", properties: ["contentIndex"] }],
+  indexes: [
+    { name: "payment_inbox_try", properties: ["nextTryTime"] },
+    { name: "payment_inbox_subject", properties: ["subjectId"] },
+  ],
+});
+
 export const TABLES = [
   UserTable,
+  MembershipTransitionTable,
   GrantTable,
   ReservationTable,
   OperationTable,
@@ -291,6 +550,16 @@ export const TABLES = [
   FeatureAccessTable,
   CatalogRevisionTable,
   PlanTable,
+  PackTable,
+  CampaignTable,
+  CampaignBudgetTable,
+  CampaignRedemptionTable,
   ApprovalTable,
   AuditEventTable,
+  OrderTable,
+  PaymentTable,
+  PaymentNumberTable,
+  RefundTable,
+  OrderStepTable,
+  PaymentInboxTable,
 ];

@@ -40,8 +40,12 @@ export interface LaneObserver {
 /** When a refused caller should come back: a full lane is served within about this time. */
 const OVERLOAD_RETRY_MS = 250;
 
+/** While the database is away, nobody waits longer in the queue: they hear the same as those before them. */
+const AWAY_WAIT_MAX_MS = 10_000;
+
 interface Waiting extends Ticket {
   readonly way: LockWay;
+  readonly sinceMs: number;
   readonly signal: AbortSignal | undefined;
   resolve(served: Served<unknown> | undefined): void;
   reject(reason: unknown): void;
@@ -50,6 +54,8 @@ interface Waiting extends Ticket {
 interface Lane {
   readonly queue: Waiting[];
   running: boolean;
+  /** What all of the last batch were told since the database is away. */
+  away: Refusal | undefined;
 }
 
 /** A teller that can be stopped, and can serve commands whose users nobody else is serving. */
@@ -69,7 +75,11 @@ export interface LaneTeller extends Teller {
 
 export function createTeller(serveTickets: ServeTickets, options: TellerOptions): LaneTeller {
   const { lanes: laneCount, batchMax, queueMax, observer } = options;
-  const lanes: Lane[] = Array.from({ length: laneCount }, () => ({ queue: [], running: false }));
+  const lanes: Lane[] = Array.from({ length: laneCount }, () => ({
+    queue: [],
+    running: false,
+    away: undefined,
+  }));
   let draining = false;
   const idle: (() => void)[] = [];
 
@@ -89,7 +99,8 @@ export function createTeller(serveTickets: ServeTickets, options: TellerOptions)
         const retryAfterMs = OVERLOAD_RETRY_MS;
         throw new Refusal("OVERLOADED", "more work waits than is taken", {}, { retryAfterMs });
       }
-      const waiting = { useCase, command, userId, way, signal, resolve, reject };
+      const sinceMs = performance.now();
+      const waiting = { useCase, command, userId, way, sinceMs, signal, resolve, reject };
       lane.queue.push(waiting as unknown as Waiting);
       observer.queued(at, lane.queue.length);
       // Started in a microtask of its own, so that what arrives with this command joins its batch.
@@ -102,9 +113,9 @@ export function createTeller(serveTickets: ServeTickets, options: TellerOptions)
   const run = async (at: number): Promise<void> => {
     const lane = lanes[at]!;
     while (lane.queue.length > 0) {
-      const batch = takeBatch(lane.queue, batchMax);
+      const batch = takeBatch(lane, batchMax);
       observer.queued(at, lane.queue.length);
-      if (batch.length > 0) await answer(batch, serveTickets(batch, batch[0]!.way, at));
+      if (batch.length > 0) lane.away = await answer(batch, serveTickets(batch, batch[0]!.way, at));
     }
     lane.running = false;
     if (lanes.every(({ running }) => !running)) for (const done of idle.splice(0)) done();
@@ -133,23 +144,27 @@ function laneOf<Input>(
 }
 
 /** The first commands of the queue that take their locks in the same way and still want an answer. */
-function takeBatch(queue: Waiting[], batchMax: number): Waiting[] {
+function takeBatch({ queue, away }: Lane, batchMax: number): Waiting[] {
+  const longestMs = away === undefined ? Infinity : AWAY_WAIT_MAX_MS;
+  const nowMs = performance.now();
   const batch: Waiting[] = [];
   let taken = 0;
   for (const waiting of queue) {
     if (batch.length === batchMax || (batch.length > 0 && waiting.way !== batch[0]!.way)) break;
     taken += 1;
     if (waiting.signal?.aborted) waiting.reject(waiting.signal.reason);
+    else if (nowMs - waiting.sinceMs > longestMs) waiting.reject(away);
     else batch.push(waiting);
   }
   queue.splice(0, taken);
   return batch;
 }
 
+/** @returns the refusal that all of them were given, where that is that the database is away */
 async function answer(
   batch: readonly Waiting[],
   results: Promise<readonly BatchResult[]>,
-): Promise<void> {
+): Promise<Refusal | undefined> {
   let served: readonly BatchResult[];
   try {
     served = await results;
@@ -163,4 +178,13 @@ async function answer(
     else if ("refusal" in result) waiting.reject(result.refusal);
     else waiting.resolve(result);
   });
+  const away = served.map(awayIn);
+  return away.includes(undefined) ? undefined : away[0];
+}
+
+function awayIn(result: BatchResult): Refusal | undefined {
+  if (result === undefined || !("fault" in result)) return undefined;
+  const { fault } = result;
+  const isAway = fault instanceof Refusal && fault.reason === "DATABASE_UNAVAILABLE";
+  return isAway ? fault : undefined;
 }

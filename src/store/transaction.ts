@@ -13,6 +13,8 @@ export interface TransactionOptions {
 
 /** Each waits for a locked row for some seconds; a caller waits no longer than all of them. */
 const ATTEMPTS_MAX = 4;
+/** A database that was lost is tried again for so long: one that hangs takes seconds for each attempt. */
+const OUTAGE_PATIENCE_MS = 2_000;
 /** The longest pause before the second attempt; it doubles with each. */
 const PAUSE_MS = 20;
 /** When a caller should come back after a fault that time mends. */
@@ -82,6 +84,7 @@ async function attempting<Result>(
   { signal, attemptsMax = ATTEMPTS_MAX }: TransactionOptions,
   attemptOnce: (reins: Reins) => Promise<Result>,
 ): Promise<Result> {
+  let lostAtMs = Infinity;
   for (let attempt = 1; ; attempt++) {
     signal?.throwIfAborted();
     const reins = takeReins(signal);
@@ -91,7 +94,10 @@ async function attempting<Result>(
       if (error instanceof Refusal) throw error;
       signal?.throwIfAborted();
       const kind = classify(error);
-      if (!isMendedByTime(kind) || attempt === attemptsMax) throw faultFor(kind, error);
+      if (kind === "connection-lost") lostAtMs = Math.min(lostAtMs, performance.now());
+      const isPatient = performance.now() - lostAtMs < OUTAGE_PATIENCE_MS;
+      const isLast = attempt === attemptsMax || !isPatient;
+      if (!isMendedByTime(kind) || isLast) throw faultFor(kind, error);
     } finally {
       reins.release();
     }

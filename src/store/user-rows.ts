@@ -1,6 +1,6 @@
 /** Rows of `users` and users, each way. */
 import type { PlanId, UserId } from "../billing/id.ts";
-import type { User, UserState } from "../billing/membership/user.ts";
+import type { RecordedState, User, UserState } from "../billing/membership/user.ts";
 import {
   ID,
   TIME,
@@ -26,6 +26,11 @@ export const USERS: HotTable = {
     "on_trial",
     "membership_start_time",
     "membership_until",
+    "membership_anchor_time",
+    "membership_anchor_months",
+    "membership_state",
+    "membership_steps",
+    "expiry_told",
     "quota_remaining",
     "quota_held",
     "log_sequence",
@@ -49,6 +54,12 @@ export const PROFILE_COLUMNS: ColumnTypes = {
   on_trial: "int",
   membership_start_time: TIME,
   membership_until: TIME,
+  membership_anchor_time: TIME,
+  membership_anchor_months: "int",
+  membership_state: WORD,
+  membership_steps: "int",
+  expiry_told: "int",
+  create_time: TIME,
 };
 
 export function userCells(user: User): Cell[] {
@@ -60,6 +71,11 @@ export function userCells(user: User): Cell[] {
     user.onTrial,
     timeOrNull(user.membershipStartMs),
     timeOrNull(user.membershipUntilMs),
+    timeOrNull(user.membershipAnchorMs),
+    user.membershipAnchorMonths,
+    user.membershipState,
+    user.membershipSteps,
+    user.expiryTold,
     user.available,
     user.held,
     user.logSequence,
@@ -80,6 +96,12 @@ export function profileChange(user: User): Cell[] {
     user.onTrial,
     timeOrNull(user.membershipStartMs),
     timeOrNull(user.membershipUntilMs),
+    timeOrNull(user.membershipAnchorMs),
+    user.membershipAnchorMonths,
+    user.membershipState,
+    user.membershipSteps,
+    user.expiryTold,
+    timeText(user.createTimeMs),
   ];
 }
 
@@ -92,6 +114,11 @@ export function readUser(row: Row): User {
     onTrial: Boolean(row["on_trial"]),
     membershipStartMs: msOrNull(row["membership_start_time"]),
     membershipUntilMs: msOrNull(row["membership_until"]),
+    membershipAnchorMs: msOrNull(row["membership_anchor_time"]),
+    membershipAnchorMonths: Number(row["membership_anchor_months"]),
+    membershipState: row["membership_state"] as RecordedState,
+    membershipSteps: Number(row["membership_steps"]),
+    expiryTold: Boolean(row["expiry_told"]),
     available: toBigInt(row["quota_remaining"]),
     held: toBigInt(row["quota_held"]),
     logSequence: toBigInt(row["log_sequence"]),

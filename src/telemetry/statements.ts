@@ -4,6 +4,7 @@
  */
 import { tracingChannel, type TracingChannelSubscribers } from "node:diagnostics_channel";
 import { SpanKind, SpanStatusCode, trace, type Span } from "@opentelemetry/api";
+import { SEPARATOR } from "../store/together.ts";
 import type { Instruments } from "./instruments.ts";
 import { activeContext, type Tracing } from "./tracing.ts";
 
@@ -119,11 +120,11 @@ function kindOf(sql: string): StatementKind {
   return LOCK_TAIL.test(sql.slice(-LOCK_TAIL_LENGTH)) ? "lock" : "other";
 }
 
-/** A span for a statement within a trace; outside of one there's none. */
+/** A span for a statement, or several in one text, within a trace; outside of one there's none. */
 function startStatement(tracing: Tracing, statement: Statement): Span | undefined {
   const context = activeContext();
   if (context === undefined || trace.getSpan(context) === undefined) return undefined;
-  const summary = summaryOf(statement.query);
+  const summary = statement.query.split(SEPARATOR).map(summaryOf).join("; ");
   const attributes = {
     "db.system.name": "mysql",
     "db.namespace": statement.database,

@@ -87,7 +87,7 @@ export function observeSweeps(
 }
 
 /** Lets one line of a kind through in a while, which then says how many were left out before it. */
-function createThrottle() {
+export function createThrottle() {
   const kinds = new Map<string, { quietUntilMs: number; leftOut: number }>();
   return (kind: string, write: (left: { leftOut?: number }) => void): void => {
     let state = kinds.get(kind);

@@ -5,6 +5,10 @@ import { createInstruments } from "./instruments.ts";
 import { createLog, type LogOptions } from "./log.ts";
 import { openMetricsEndpoint } from "./metrics-endpoint.ts";
 import { createTellerTraces } from "./observed-teller.ts";
+import { observeQueue } from "../queue/metrics.ts";
+import { observeBills } from "./bill-observer.ts";
+import { observeMemberships } from "./membership-observer.ts";
+import { observePayments } from "./payment-observer.ts";
 import { observeProcess } from "./process-metrics.ts";
 import { observeStatements } from "./statements.ts";
 import { observeBatches, observeLanes, observeRedis, observeSweeps } from "./store-observers.ts";
@@ -51,6 +55,10 @@ export async function openTelemetry(options: TelemetryOptions) {
     batches: observeBatches(instruments, log),
     redis: observeRedis(instruments, log),
     sweeps: observeSweeps(instruments, log),
+    memberships: observeMemberships(endpoint.meter, log),
+    payments: observePayments(endpoint.meter, log),
+    bills: observeBills(endpoint.meter, log),
+    queue: observeQueue(endpoint.meter, log),
     /** Sends what is left and stops observing. */
     async close(): Promise<void> {
       stopStatements();

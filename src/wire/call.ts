@@ -91,12 +91,15 @@ function answer<Response>(answering: Answering<Response>, response: Response): v
 function refuse<Response>(answering: Answering<Response>, error: unknown): void {
   const { gate, access, call, caller, observed, callback } = answering;
   end(answering);
-  const failed = failureOf(error, {
-    path: access.path,
-    caller,
-    log: gate.log,
-    requestId: () => requestIdOf(call),
-  });
+  // Within the call's span: the log line of a fault bears its trace.
+  const failed = observed.run(() =>
+    failureOf(error, {
+      path: access.path,
+      caller,
+      log: gate.log,
+      requestId: () => requestIdOf(call),
+    }),
+  );
   callback(statusObject(failed));
   observed.finished(failed.code, failed.reason);
 }

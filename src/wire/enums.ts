@@ -5,10 +5,13 @@
  */
 import type { ApprovalKind, ApprovalState } from "../billing/catalog/approval.ts";
 import type { AccessScope, FeatureState } from "../billing/catalog/feature.ts";
+import type { Rollover } from "../billing/catalog/plan.ts";
 import type {
   Membership as DomainMembership,
   MembershipState,
 } from "../billing/membership/membership.ts";
+import type { Channel as DomainChannel } from "../billing/order/gateway.ts";
+import type { OrderState, RefundState } from "../billing/order/order.ts";
 import type { LogType } from "../billing/quota/posting.ts";
 import type { RefundQuota } from "../billing/quota/refund-quota.ts";
 import type { ReservationState } from "../billing/quota/reservation.ts";
@@ -18,7 +21,9 @@ import {
   Feature_AccessScope,
   Feature_State,
 } from "../gen/billing/catalog/v1/catalog.ts";
-import { Membership_State, Membership_UserState } from "../gen/billing/membership/v1/membership.ts";
+import { Membership_State, Membership_UserState, Plan_Rollover } from "../gen/billing/membership/v1/membership.ts";
+import { Channel, Order_State, Refund_State } from "../gen/billing/order/v1/order.ts";
+import { ApplyAbnormalRefundRequest_Receiver } from "../gen/billing/order/v1/order_service.ts";
 import { QuotaLog_Type, RefundReason, Reservation_State } from "../gen/billing/quota/v1/quota.ts";
 
 type NameOf<Enum> = Exclude<keyof Enum, "UNSPECIFIED" | "UNRECOGNIZED">;
@@ -39,6 +44,14 @@ export const APPROVAL_KINDS: Names<ApprovalKind> = namesOf(Approval_Kind);
 export const APPROVAL_STATES: Names<ApprovalState> = namesOf(Approval_State);
 export const MEMBERSHIP_STATES: Names<MembershipState> = namesOf(Membership_State);
 export const USER_STATES: Names<DomainMembership["userState"]> = namesOf(Membership_UserState);
+
+export const ROLLOVERS: Names<Rollover> = namesOf(Plan_Rollover);
+export const CHANNELS: Names<DomainChannel> = namesOf(Channel);
+export const ORDER_STATES: Names<OrderState> = namesOf(Order_State);
+export const REFUND_STATES: Names<RefundState> = namesOf(Refund_State);
+export const RECEIVERS: Names<"USER_BANK_CARD" | "MERCHANT_BANK_CARD"> = namesOf(
+  ApplyAbnormalRefundRequest_Receiver,
+);
 
 /** What each reason means to the domain: a wish is none of the faults for which quota goes back. */
 const REFUND_REASON: Readonly<Record<NameOf<typeof RefundReason>, RefundQuota["reason"]>> = {

@@ -9,6 +9,11 @@ import {
   CALLER_ID,
   type ApprovalId,
   type FeatureId,
+  type OrderId,
+  type PackId,
+  type PaymentId,
+  type PlanId,
+  type RefundId,
   type ReservationId,
   type TaskId,
   type UserId,
@@ -96,6 +101,26 @@ export class FieldCheck {
 
   approvalId(field: string, value: string): ApprovalId {
     return this.#id(field, value) as ApprovalId;
+  }
+
+  orderId(field: string, value: string): OrderId {
+    return this.#id(field, value) as OrderId;
+  }
+
+  refundId(field: string, value: string): RefundId {
+    return this.#id(field, value) as RefundId;
+  }
+
+  paymentId(field: string, value: string): PaymentId {
+    return this.#id(field, value) as PaymentId;
+  }
+
+  planId(field: string, value: string): PlanId {
+    return this.#id(field, value) as PlanId;
+  }
+
+  packId(field: string, value: string): PackId {
+    return this.#id(field, value) as PackId;
   }
 
   /** The id of a source of quota: an order, a campaign or an approval. */

@@ -129,7 +129,8 @@ class OperationStream implements Drainable {
           this.#answer(correlationId, isFirst, result);
         },
         (error: unknown) => {
-          const failed = failureOf(error, this.#occasion);
+          // Within the operation's span: the log line of a fault bears its trace.
+          const failed = observed.run(() => failureOf(error, this.#occasion));
           observed.finished(failed.code, failed.reason);
           this.#answer(correlationId, isFirst, { $case: "error", value: statusMessage(failed) });
         },

@@ -47,6 +47,10 @@ export interface ReasonRule {
 
 const USER: Resource = { type: "billing.membership.v1.Membership", facts: ["userId"] };
 const PLAN: Resource = { type: "billing.membership.v1.Plan", facts: ["planId"] };
+const PACK: Resource = { type: "billing.catalog.v1.Pack", facts: ["packId"] };
+const OFFER: Resource = { type: "offer", facts: ["offerId"] };
+const CAMPAIGN: Resource = { type: "billing.catalog.v1.Campaign", facts: ["campaignId"] };
+const PRODUCT: Resource = { type: "product", facts: ["productId"] };
 const FEATURE: Resource = { type: "billing.catalog.v1.Feature", facts: ["featureId"] };
 const APPROVAL: Resource = { type: "billing.catalog.v1.Approval", facts: ["approvalId"] };
 const RESERVATION: Resource = {
@@ -55,6 +59,8 @@ const RESERVATION: Resource = {
 };
 const SOURCE: Resource = { type: "billing.quota.v1.Grant.source", facts: ["sourceId"] };
 const ORDER: Resource = { type: "billing.order.v1.Order", facts: ["orderId"] };
+const REFUND: Resource = { type: "billing.order.v1.Refund", facts: ["refundId"] };
+const PAYMENT: Resource = { type: "billing.order.v1.Payment", facts: ["paymentId"] };
 const SUBJECT: Resource = { type: "subject", facts: ["subject"] };
 
 /** A full queue is served within about this time. */
@@ -65,6 +71,8 @@ const DATABASE_RETRY_MS = 1_000;
 const DRAINING_RETRY_MS = 100;
 /** A row that stayed locked is free again after the batch that holds it. */
 const BUSY_RETRY_MS = 100;
+/** WeChat Pay asks to repeat after some seconds. */
+const PAYMENT_RETRY_MS = 5_000;
 /** The gate counts by the second. */
 const FLOOD_RETRY_MS = 1_000;
 
@@ -118,6 +126,8 @@ export const REASONS = {
   USER_SUSPENDED: unmet(["userId"], USER, "账户已被风控暂停使用，请联系客服。"),
   MEMBERSHIP_REQUIRED: unmet(["userId"], USER, "会员已到期，请开通或续费会员后再使用。"),
   PLAN_NOT_FOUND: notFound(["planId"], PLAN, "套餐不存在。"),
+  PACK_NOT_FOUND: notFound(["packId"], PACK, "加油包不存在。"),
+  PRODUCT_NOT_FOR_SALE: unmet(["productId"], PRODUCT, "该商品当前不可购买。"),
   FEATURE_NOT_FOUND: notFound(["featureId"], FEATURE, "功能不存在。"),
   FEATURE_NOT_PUBLISHED: unmet(["featureId"], FEATURE, "该功能尚未上线。"),
   FEATURE_ACCESS_DENIED: denied(
@@ -210,4 +220,46 @@ export const REASONS = {
     ORDER,
     "退款金额超过实付金额。",
   ),
+  ORDER_NOT_FOUND: notFound(["orderId"], ORDER, "订单不存在。"),
+  ORDER_LIMIT_REACHED: exhausted(
+    ["userId", "max"],
+    { metric: "open_orders", limit: "max" },
+    "待支付订单过多，请先完成支付或关闭旧订单。",
+  ),
+  ORDER_NOT_REFUNDABLE: unmet(["orderId", "state"], ORDER, "该订单当前不能退款。"),
+  REFUND_NOT_FOUND: notFound(["refundId"], REFUND, "退款单不存在。"),
+  REFUND_NOT_LATEST: unmet(["orderId"], ORDER, "请先退还之后购买的会员订单。"),
+  REFUND_LIMIT_REACHED: exhausted(
+    ["orderId", "max"],
+    { metric: "refunds_of_payment", limit: "max" },
+    "退款过于频繁或次数已达上限，请稍后再试。",
+  ),
+  REFUND_NOT_ABNORMAL: unmet(["refundId", "state"], REFUND, "该退款单不是异常状态。"),
+  PAYMENT_NOT_FOUND: notFound(["paymentId"], PAYMENT, "未找到对应的付款记录。"),
+  OFFER_NOT_FOUND: notFound(["offerId"], OFFER, "该商品或活动版本不存在。"),
+  OFFER_STATE_INVALID: unmet(
+    ["offerId", "version", "state"],
+    OFFER,
+    "该版本的当前状态不允许此操作。",
+  ),
+  OFFER_REVIEW_FAILED: unmet(
+    ["offerId", "version", "rules"],
+    OFFER,
+    "审查未通过，请按审查意见修改后再发布。",
+  ),
+  CAMPAIGN_NOT_FOUND: notFound(["campaignId"], CAMPAIGN, "活动不存在。"),
+  CAMPAIGN_NOT_RUNNING: unmet(["campaignId"], CAMPAIGN, "活动未开始或已结束。"),
+  CAMPAIGN_BUDGET_EXHAUSTED: exhausted(
+    ["campaignId", "budget", "spent"],
+    { metric: "campaign_budget", limit: "budget" },
+    "活动额度已发完。",
+  ),
+  CAMPAIGN_LIMIT_REACHED: exhausted(
+    ["campaignId", "userId", "max"],
+    { metric: "campaign_redemptions", limit: "max" },
+    "您参与该活动的次数已达上限。",
+  ),
+  PAYMENT_REFUSED: unmet(["code"], undefined, "微信支付未受理，请联系客服。"),
+  PAYMENT_UNAVAILABLE: unavailable(PAYMENT_RETRY_MS, "微信支付暂时不可用，请稍后重试。"),
+  PAYMENT_NOT_CONFIGURED: unmet([], undefined, "本服务尚未开通微信支付。"),
 } satisfies Readonly<Record<WireReason, ReasonRule>> & Readonly<Record<Reason, ReasonRule>>;

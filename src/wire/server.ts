@@ -20,6 +20,10 @@ import {
   type MembershipServiceServer,
 } from "../gen/billing/membership/v1/membership_service.ts";
 import {
+  OrderServiceService,
+  type OrderServiceServer,
+} from "../gen/billing/order/v1/order_service.ts";
+import {
   QuotaServiceService,
   type QuotaServiceServer,
 } from "../gen/billing/quota/v1/quota_service.ts";
@@ -29,6 +33,7 @@ import { catalogHandlers, type CatalogParts } from "./catalog-service.ts";
 import { loadContract } from "./contract.ts";
 import { createAuthenticator, type Identity } from "./identity.ts";
 import { membershipHandlers, type MembershipParts } from "./membership-service.ts";
+import { orderHandlers, type OrderParts } from "./order-service.ts";
 import { processQuota } from "./process-quota.ts";
 import { quotaHandlers, quotaOperations, type QuotaParts } from "./quota-service.ts";
 import { registerService } from "./register.ts";
@@ -44,6 +49,7 @@ export interface ServerOptions {
   readonly quota: QuotaParts;
   readonly membership: MembershipParts;
   readonly catalog: CatalogParts;
+  readonly orders: OrderParts;
   readonly observer: CallObserver;
   readonly log: Log;
   /** Calls and streams open at one time; OPEN_CALLS_MAX when absent. */
@@ -124,6 +130,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   registerService<MembershipServiceServer>(server, gate, MembershipServiceService, membership);
   const catalog = catalogHandlers(options.catalog);
   registerService<CatalogServiceServer>(server, gate, CatalogServiceService, catalog);
+  const orders = orderHandlers(options.orders);
+  registerService<OrderServiceServer>(server, gate, OrderServiceService, orders);
   const setReady = addHealth(server);
   addReflection(server, contract.descriptors);
   const address = hostText(options.host);

@@ -72,6 +72,11 @@ function isFlooded(result: BatchResult): boolean {
   return result.refusal instanceof Refusal && reason === "FLOOD_LIMITED" && retryAfterMs! > 0;
 }
 
+/** Where servers say that they are there, and one that does so for ever: next to it nobody is alone. */
+const SERVERS = "billing-guard:servers";
+const NEIGHBOUR = "a neighbour";
+const FAR = 1e15;
+
 const lockOf = (userId: string) => `billing-guard:lock:${userId}`;
 
 describe("the second layer in Redis", () => {
@@ -98,6 +103,7 @@ describe("the second layer in Redis", () => {
     ({ url } = await sharedRedis());
     redis = new Redis(url);
   });
+  beforeEach(() => redis.zadd(SERVERS, FAR, NEIGHBOUR));
   afterEach(async () => {
     await Promise.all(layers.splice(0).map((layer) => layer.close()));
   });
@@ -145,6 +151,29 @@ describe("the second layer in Redis", () => {
     // Freeing isn't waited for by the answers, but it's on the same connection as what comes next.
     await layer.around(reserves(unique("user"), 1), serveAll);
     assert.equal(await redis.exists(...users.map(lockOf)), 0);
+  });
+
+  it("takes no locks once it knows that it is alone, and takes them when another server comes", async () => {
+    const { layer } = await connected();
+    const isLocked = async (): Promise<boolean> => {
+      const userId = unique("user");
+      let locks = 0;
+      await layer.around(reserves(userId, 1), async (admitted) => {
+        locks = await redis.exists(lockOf(userId));
+        return serveAll(admitted);
+      });
+      return locks > 0;
+    };
+    const until = async (locked: boolean): Promise<void> => {
+      while ((await isLocked()) !== locked) await sleep(20);
+    };
+    await redis.zrem(SERVERS, NEIGHBOUR);
+    await until(false);
+    const other = open(url).layer;
+    await until(true);
+    // It says no more that it's there, and is forgotten.
+    await other.close();
+    await until(false);
   });
 
   it("frees a lock also when the work fails", async () => {

@@ -19,6 +19,7 @@ import type { BatchContext } from "../../src/store/quota-batch.ts";
 import { createQuotaReader } from "../../src/store/quota-reader.ts";
 import type { Row } from "../../src/store/cell.ts";
 import { seedCatalog } from "../../src/store/seed.ts";
+import { createSealer } from "../../src/store/sealing.ts";
 import { createSweepFinder, type SweepFinder } from "../../src/store/sweep-finder.ts";
 import { createTeller, type LaneTeller, type ServeTickets } from "../../src/store/teller.ts";
 import { freshSchema } from "./servers.ts";
@@ -46,6 +47,8 @@ export interface Bank {
 }
 
 export interface SendOptions {
+  /** Whose account it is about, where the input doesn't say. */
+  readonly userId?: UserId;
   readonly key?: string;
   readonly validateOnly?: boolean;
 }
@@ -67,6 +70,10 @@ export interface BankOptions {
   readonly url?: string;
   /** Whose server gets the schema; the one that all suites share when absent. */
   readonly server?: { readonly url: string };
+  /** Told after each commit that brought events. */
+  readonly eventsCommitted?: () => void;
+  /** What a statement may take. */
+  readonly statementTimeoutMs?: number;
   /** Prepares each session of the pool further. */
   readonly prepare?: (query: SessionQuery) => Promise<void>;
   /** What the teller works with in place of the pool: tests of the tests plant faults here. */
@@ -76,6 +83,14 @@ export interface BankOptions {
 /** A feature without limits, at one quota unit a use. */
 export const PLAIN_FEATURE = "plain_feature";
 
+/** Keys that are no secret. */
+export const TEST_SEALING_KEYS = {
+  keys: [{ id: "test", key: Buffer.alloc(32, 7) }],
+  activeKeyId: "test",
+  indexKey: Buffer.alloc(32, 9),
+};
+export const TEST_SEALER = createSealer(TEST_SEALING_KEYS);
+
 let names = 0;
 /** A name that nobody else in this run bears. */
 export const unique = (prefix: string): string => `${prefix}${(names += 1)}`;
@@ -84,8 +99,14 @@ export async function openBank(flavour: DatabaseFlavour, options: BankOptions = 
   const schema = options.url === undefined ? await freshSchema(flavour, options.server) : undefined;
   const url = options.url ?? schema!.url;
   if (schema) await migrate({ url });
-  const { prepare } = options;
-  const orm = await openOrm({ url, poolMax: 12, ...(prepare && { prepare }) });
+  const { prepare, statementTimeoutMs } = options;
+  const orm = await openOrm({
+    url,
+    poolMax: 12,
+    severalStatements: true,
+    ...(prepare && { prepare }),
+    ...(statementTimeoutMs && { statementTimeoutMs }),
+  });
   const rows = (text: string) => orm.em.fork().execute<Row[]>(text);
   if (schema) {
     await seedCatalog(orm, Date.now());
@@ -98,7 +119,9 @@ export async function openBank(flavour: DatabaseFlavour, options: BankOptions = 
     ids: createIdSource(Math.random),
     refundWindowMs: 7 * 24 * 3_600_000,
     catalogAt: createCatalogCache(),
+    sealer: TEST_SEALER,
     timeOf: (databaseMs) => databaseMs + shiftMs,
+    eventsCommitted: options.eventsCommitted,
   };
   const observer = { served() {}, retried() {}, failed() {}, ...options.observer };
   const serveTickets = createBatchRunner(
@@ -137,7 +160,7 @@ export async function openBank(flavour: DatabaseFlavour, options: BankOptions = 
   const send: Bank["send"] = (useCase, input, more = {}) => {
     const userId = (input as { readonly userId?: UserId }).userId;
     const target = (input as { readonly target?: { readonly userId?: UserId } }).target;
-    return teller.submit(useCase, command(input, more), userId ?? target?.userId);
+    return teller.submit(useCase, command(input, more), userId ?? target?.userId ?? more.userId);
   };
   return {
     url,

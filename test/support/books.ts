@@ -127,6 +127,31 @@ const RULES: Readonly<Record<string, string>> = {
       where f.limited and f.cooldown_seconds > 0 and r.counts_for_limits
     ) w
     where pause < cooldown_seconds * 1000000`,
+  "a campaign has spent what was redeemed": `
+    select b.campaign_id as user_id from campaign_budgets b left join (
+      select campaign_id, sum(amount) as total from campaign_redemptions group by campaign_id
+    ) r on r.campaign_id = b.campaign_id
+    where b.spent_amount <> coalesce(r.total, 0)`,
+  "a campaign gives no more than its budget, and no user more often than it allows": `
+    select c.user_id from (
+      select campaign_id, max(budget_amount) as budget, max(per_user_limit) as times
+      from campaigns where state <> 'DRAFT' group by campaign_id
+    ) v right join (
+      select campaign_id, campaign_id as user_id, sum(amount) as given, 0 as times
+      from campaign_redemptions group by campaign_id
+      union all
+      select campaign_id, user_id, 0, count(*) from campaign_redemptions group by campaign_id, user_id
+    ) c on c.campaign_id = v.campaign_id
+    where v.campaign_id is null or c.given > v.budget or c.times > v.times`,
+  "a redemption and its lot are one": `
+    select coalesce(r.user_id, g.user_id) as user_id from campaign_redemptions r
+    left join quota_grants g on g.user_id = r.user_id and g.grant_id = r.grant_id
+    where g.grant_id is null or g.amount <> r.amount or g.source_kind <> 'CAMPAIGN'
+      or g.source_id <> if(r.number = 1, r.campaign_id, concat(r.campaign_id, ':', r.number))
+    union all
+    select g.user_id from quota_grants g
+    left join campaign_redemptions r on r.user_id = g.user_id and r.grant_id = g.grant_id
+    where g.source_kind = 'CAMPAIGN' and r.grant_id is null`,
   "no registration is half done": `
     select user_id from users where state = 'NEW' or plan_id is null`,
 };

@@ -5,8 +5,11 @@
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 
-/** Where a connection is cut: the server never hears of the COMMIT, or its answer never arrives. */
-export type Cut = "before" | "after";
+/**
+ * Where a connection is cut: the server never hears of the COMMIT, or its answer never arrives; or where it
+ * goes silent instead, and stays open.
+ */
+export type Cut = "before" | "after" | "silent before" | "silent after";
 
 export interface MysqlProxy {
   /** The same database by way of this proxy. */
@@ -23,11 +26,11 @@ export interface MysqlProxy {
 }
 
 /** Each packet: its length in three bytes, least first, then its number in the exchange. */
-const HEADER_BYTES = 4;
-const COM_QUERY = 0x03;
+export const HEADER_BYTES = 4;
+export const COM_QUERY = 0x03;
 const COMMIT = "commit";
 /** What MySQL 8 puts before a query: it has no attributes, in one set. */
-const NO_ATTRIBUTES = String.fromCharCode(0, 1);
+export const NO_ATTRIBUTES = String.fromCharCode(0, 1);
 
 const COMMIT_PACKET_BYTES_MAX = HEADER_BYTES + 1 + NO_ATTRIBUTES.length + COMMIT.length;
 
@@ -37,7 +40,7 @@ export async function startMysqlProxy(databaseUrl: string): Promise<MysqlProxy> 
   const target = { host: url.hostname, port: Number(url.port), noDelay: true };
   const state = {
     commits: 0,
-    cuts: { before: 0, after: 0 },
+    cuts: { before: 0, after: 0, "silent before": 0, "silent after": 0 },
     decide: (_commit: number): Cut | undefined => undefined,
   };
   const sockets = new Set<Socket>();
@@ -88,25 +91,27 @@ interface State {
 
 function join(client: Socket, upstream: Socket, state: State): void {
   let isAnswerLost = false;
+  let isSilent = false;
   const readPackets = createReader((packet) => {
     if (!isCommit(packet)) return upstream.write(packet);
     state.commits += 1;
     const cut = state.decide(state.commits);
     if (cut !== undefined) state.cuts[cut] += 1;
     if (cut === "before") return client.destroy();
-    isAnswerLost = cut === "after";
-    return upstream.write(packet);
+    isAnswerLost = cut !== undefined;
+    isSilent = cut?.startsWith("silent") ?? false;
+    return cut === "silent before" || upstream.write(packet);
   });
   client.on("data", readPackets);
   upstream.on("data", (bytes) => {
     // The server speaks only when asked: this is its answer to the COMMIT.
-    if (isAnswerLost) client.destroy();
-    else client.write(bytes);
+    if (!isAnswerLost) client.write(bytes);
+    else if (!isSilent) client.destroy();
   });
 }
 
 /** Puts packets together, however the network has cut them. */
-function createReader(handle: (packet: Buffer) => unknown): (bytes: Buffer) => void {
+export function createReader(handle: (packet: Buffer) => unknown): (bytes: Buffer) => void {
   let parts: Buffer[] = [];
   let size = 0;
   return (bytes) => {

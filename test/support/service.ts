@@ -1,10 +1,13 @@
 /** The whole service behind its real gRPC server, on a schema of its own. */
 import { createHash } from "node:crypto";
+import type { MikroORM } from "@mikro-orm/mysql";
+import type { Cashier } from "../../src/billing/order/cashier.ts";
 import { Role } from "../../src/gen/billing/option/v1/options.ts";
 import type { DatabaseFlavour } from "../../src/local/database.ts";
 import { createCatalogBooks } from "../../src/store/catalog-books.ts";
 import { createCatalogReader } from "../../src/store/catalog-reader.ts";
 import { createMembershipReader } from "../../src/store/membership-books.ts";
+import { createOrderReader } from "../../src/store/order-reader.ts";
 import { closeOrm, openOrm } from "../../src/store/orm.ts";
 import { UNOBSERVED_CALLS, type Log, type LogFacts } from "../../src/telemetry/observer.ts";
 import type { Identity } from "../../src/wire/identity.ts";
@@ -66,7 +69,11 @@ export type TestServiceOptions = BankOptions &
       | "host"
       | "allowPlaintext"
     >
-  >;
+  > & {
+    /** Who sells; nobody when absent. */
+    readonly cashier?: (bank: Bank, orm: MikroORM) => Cashier;
+    readonly now?: () => number;
+  };
 
 export interface TestService {
   /** The store behind the server: its SQL, its clock, and lawful ways to make members. */
@@ -112,6 +119,11 @@ export async function startTestService(
       catalogReader,
     },
     catalog: { books: createCatalogBooks(orm, bank.context), reader: catalogReader },
+    orders: {
+      cashier: options.cashier?.(bank, orm),
+      reader: createOrderReader(orm, bank.context.sealer),
+      now: options.now ?? Date.now,
+    },
     observer: options.observer ?? UNOBSERVED_CALLS,
     log,
     drainTimeoutMs: options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS,

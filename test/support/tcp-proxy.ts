@@ -19,6 +19,11 @@ export interface TcpProxy {
   /** Lets requests pass, but no byte of any answer. */
   holdAnswers(): void;
   /**
+   * Swallows all that comes on the connections of now, in both directions and without a word, as a firewall
+   * does that has forgotten them; new ones are let through.
+   */
+  abandon(): void;
+  /**
    * Cuts a connection as soon as so many bytes of its requests have passed; the rest never does.
    */
   cutRequestsAfter(bytes: number): void;
@@ -70,6 +75,10 @@ class Proxy implements TcpProxy {
 
   holdAnswers(): void {
     this.#mode = "HOLD";
+  }
+
+  abandon(): void {
+    for (const socket of this.#sockets) socket.removeAllListeners("data").on("data", () => undefined);
   }
 
   cutRequestsAfter(bytes: number): void {

@@ -41,25 +41,33 @@ describe("npm start", () => {
     const first = startProgram(["bin/start.ts"], { cwd: folder });
     await first.line(UP);
     const shown = first.lines.filter((line) =>
-      /^(registered|reserved|committed|refunded) /.test(line),
+      /^(registered|reserved|committed|refunded|ordered|paid) /.test(line),
     );
     assert.deepEqual(
-      shown.map((line) => line.replace(/demo-\w+|\d{4}-\d\d-\d\d/g, "X").replace(/ +/, " ")),
+      shown.map((line) => line.replace(/demo-\w+|\d{4}-\d\d-\d\d|pr=\w+/g, "X").replace(/ +/, " ")),
       [
         "registered X: trial until X, 20 quota",
         "reserved 5 for ai_video_generation, balance now 15 available, 5 held",
         "committed the task is done, balance now 15 available, 0 held",
         "reserved 2 for image_background_removal, balance now 13 available, 2 held",
         "refunded the step failed, balance now 15 available, 0 held",
+        "ordered membership-monthly for ¥99, to be paid with weixin://wxpay/bizpayurl?X",
+        "paid the callback came: member until X, 315 available",
       ],
     );
     const [balance = "", reserve = "", explain = ""] = bufLines(first);
     const { balance: before } = (await paste(balance, folder)) as { balance: object };
-    assert.equal((before as { available: string }).available, "15");
+    assert.equal((before as { available: string }).available, "315");
     const held = (await paste(reserve, folder)) as { reservation: { state: string } };
     assert.equal(held.reservation.state, "STATE_HELD");
     await paste(explain, folder);
-    const secrets = ["identities.json", "admin.token", "database.password"];
+    const secrets = [
+      "identities.json",
+      "admin.token",
+      "database.password",
+      "sealing-keys.json",
+      "wechat/account.json",
+    ];
     for (const file of secrets) {
       assert.equal(statSync(join(folder, ".data", file)).mode & 0o777, 0o600, file);
     }
@@ -72,7 +80,7 @@ describe("npm start", () => {
     const [address = ""] = /127\.0\.0\.1:\d+/.exec(bufLines(second)[0]!) ?? [];
     const again = balance.replace(/127\.0\.0\.1:\d+/, address);
     const { balance: after } = (await paste(again, folder)) as { balance: object };
-    assert.deepEqual(pick(after), { available: "14", held: "1" });
+    assert.deepEqual(pick(after), { available: "314", held: "1" });
     second.kill("SIGTERM");
     assert.deepEqual(await second.exited, { code: 0, signal: null });
   });

@@ -3,14 +3,20 @@ import { readFileSync } from "node:fs";
 
 import { metrics, type Meter } from "@opentelemetry/api";
 
+import { observeQueue } from "../../src/queue/metrics.ts";
+import { observeBills } from "../../src/telemetry/bill-observer.ts";
 import { createInstruments } from "../../src/telemetry/instruments.ts";
+import { observeMemberships } from "../../src/telemetry/membership-observer.ts";
+import { observePayments } from "../../src/telemetry/payment-observer.ts";
 import { observeProcess } from "../../src/telemetry/process-metrics.ts";
+import { keepingLog } from "../support/service.ts";
 
 /** The series that an instrument has in Prometheus, by the method that makes it. */
 const SUFFIXES: Readonly<Record<string, readonly string[]>> = {
   createCounter: ["_total"],
   createObservableCounter: ["_total"],
   createObservableGauge: [""],
+  createGauge: [""],
   createHistogram: ["_bucket", "_sum", "_count"],
 };
 
@@ -45,5 +51,9 @@ function knownSeries(): ReadonlySet<string> {
   });
   createInstruments(recording);
   observeProcess(recording)();
+  const { log } = keepingLog();
+  for (const observe of [observeBills, observePayments, observeMemberships, observeQueue]) {
+    observe(recording, log);
+  }
   return series;
 }

@@ -92,7 +92,7 @@ describe("a refusal", () => {
       const facts = Object.fromEntries(
         rule.metadata.map((key) => [
           key.split(" | ")[0]!,
-          /available|max|used|Fen/.test(key) ? "7" : "some-id",
+          /available|max|used|Fen|budget|spent/.test(key) ? "7" : "some-id",
         ]),
       );
       const told = tell(new WireRefusal(reason, "no", facts));

@@ -12,6 +12,9 @@ import {
   ResumeUserRequest,
   SuspendUserRequest,
 } from "../../src/gen/billing/membership/v1/membership_service.ts";
+import type { PlanId, UserId } from "../../src/billing/id.ts";
+import { placeOrder } from "../../src/billing/order/place-order.ts";
+import { settlePayment } from "../../src/billing/order/settle-payment.ts";
 import { QuotaServiceService as Quota } from "../../src/gen/billing/quota/v1/quota_service.ts";
 import { unique } from "../support/bank.ts";
 import { assertBadFields, assertRefused } from "../support/calls.ts";
@@ -136,6 +139,42 @@ for (const flavour of flavours()) {
 
       it("refuses an unknown user as USER_NOT_FOUND", async () => {
         await assertRefused(get("nobody"), "USER_NOT_FOUND", { userId: "nobody" });
+      });
+    });
+
+    describe("GetMembership of who has paid ahead", () => {
+      /** Two months, paid for. */
+      const buy = async (userId: UserId) => {
+        const { bank } = service;
+        const product = { planId: "membership-monthly" as PlanId };
+        const wish = { userId, product, quantity: 2, channel: "NATIVE" } as const;
+        const nobody = { payerOpenid: null, clientIp: null };
+        const { orderId } = (await bank.send(placeOrder, { ...wish, ...nobody })).answer;
+        const trade = {
+          outTradeNo: orderId,
+          state: "SUCCESS",
+          transactionId: unique("4200"),
+          totalFen: 19_800n,
+          payerTotalFen: 19_800n,
+          currency: "CNY",
+          successTimeMs: Date.now(),
+          payerOpenid: "o-payer",
+          tradeType: "NATIVE",
+        } as const;
+        const input = { orderId, trade, source: "QUERY", userId } as const;
+        await bank.send(settlePayment, input);
+      };
+
+      it("shows the quota that waits for the next month, and nothing when none waits", async () => {
+        const userId = await service.bank.member(20);
+        assert.equal((await get(userId)).nextQuota, undefined);
+        await buy(userId);
+        const { membership, nextQuota } = await get(userId);
+        assert.equal(membership?.state, Membership_State.ACTIVE);
+        assert.ok(nextQuota!.amount > 0n);
+        assert.ok(nextQuota!.startTime! > membership.startTime!);
+        assert.ok(nextQuota!.startTime! < membership.expireTime!);
+        assert.deepEqual(nextQuota!.expireTime, membership.expireTime);
       });
     });
 

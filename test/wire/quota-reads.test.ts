@@ -215,7 +215,6 @@ for (const flavour of flavours()) {
           { $case: "approvalId" as const, value: await approved(other, 5n) },
           { $case: "approvalId" as const, value: "apr_none" },
           { $case: "orderId" as const, value: "ord_none" },
-          { $case: "campaignId" as const, value: "cmp_none" },
         ];
         for (const source of sources) {
           const request = GrantQuotaRequest.fromPartial({

@@ -11,7 +11,8 @@ import {
 import type { CallObserver, ObservedCall } from "../../src/telemetry/observer.ts";
 import { startBareServer, type BareServer } from "../support/bare-server.ts";
 import { assertRefused, Caller, toldBy, type UnaryMethod } from "../support/calls.ts";
-import { holdCommands } from "../support/held-teller.ts";
+import { holdCommands, type HeldCommand, type HeldTeller } from "../support/held-teller.ts";
+import { frame, rawCall } from "../support/raw-call.ts";
 import { reserveOf } from "../support/requests.ts";
 import { tokenOf } from "../support/service.ts";
 
@@ -100,40 +101,55 @@ describe("a fault behind the wire", () => {
 });
 
 describe("deadlines and cancellation", () => {
-  it("reach what waits for its turn, and the caller hears at once", async () => {
-    const held = holdCommands();
-    const bare = await startBareServer({ quota: { teller: held.teller, reader: NO_READER } });
-    const isCode = (code: status) => (error: ServiceError) => error.code === code;
-    try {
-      // A machine may be too slow to bring a call there in so little time: then it gets more.
-      for (let deadlineMs = 50; held.commands.length === 0; deadlineMs *= 2) {
-        const options = { ...asPipeline, deadlineMs };
-        const late = bare.caller.call(Quota.reserveQuota, reserveOf("u1"), options);
-        await assert.rejects(late, isCode(status.DEADLINE_EXCEEDED));
-      }
-      const giving = new AbortController();
-      const options = { ...asPipeline, signal: giving.signal };
-      const given = bare.caller.call(Quota.reserveQuota, reserveOf("u2"), options);
-      const isGiven = ({ input }: { input: unknown }) => (input as { userId: string }).userId === "u2";
-      // A late call may still come in before it.
-      for (let count = 1; !held.commands.some(isGiven); count++) await held.arrived(count);
-      giving.abort();
-      await assert.rejects(given, isCode(status.CANCELLED));
-      for (const command of held.commands) {
-        const signal = command.signal!;
-        if (!signal.aborted) await once(signal, "abort");
-        const { reason } = signal.reason as { reason: string };
-        assert.equal(reason, isGiven(command) ? "CANCELLED" : "DEADLINE_EXCEEDED");
-        command.release();
-      }
-    } finally {
-      await bare.close();
+  const isCode = (code: status) => (error: ServiceError) => error.code === code;
+  const reasonOf = async ({ signal }: HeldCommand) => {
+    if (!signal!.aborted) await once(signal!, "abort");
+    return (signal!.reason as { reason: string }).reason;
+  };
+  let held: HeldTeller;
+  let bare: BareServer;
+  beforeEach(async () => {
+    held = holdCommands();
+    bare = await startBareServer({ quota: { teller: held.teller, reader: NO_READER } });
+  });
+  afterEach(async () => {
+    for (const { release } of held.commands) release();
+    await bare.close();
+  });
+
+  it("reach what waits for its turn: a deadline, by the server's own clock", async () => {
+    // A gRPC client hangs up at its deadline, before the server's clock or after. This one never does.
+    const { path, requestSerialize } = Quota.reserveQuota;
+    const body = frame(requestSerialize(reserveOf("u1")), 0);
+    const late = rawCall(bare.address, path, body, { "grpc-timeout": "500m" });
+    await held.arrived(1);
+    assert.equal(await reasonOf(held.commands[0]!), "DEADLINE_EXCEEDED");
+    assert.match(await late, new RegExp(`^${status.DEADLINE_EXCEEDED}$|^closed$`));
+  });
+
+  it("reach what waits for its turn: a caller that gives up, and hears so at once", async () => {
+    const giving = new AbortController();
+    const options = { ...asPipeline, signal: giving.signal };
+    const given = bare.caller.call(Quota.reserveQuota, reserveOf("u2"), options);
+    await held.arrived(1);
+    giving.abort();
+    await assert.rejects(given, isCode(status.CANCELLED));
+    assert.equal(await reasonOf(held.commands[0]!), "CANCELLED");
+  });
+
+  it("free the caller at its own deadline, whatever the server does", async () => {
+    // A machine may be too slow to bring a call there in so little time: then it gets more.
+    for (let deadlineMs = 50; held.commands.length === 0; deadlineMs *= 2) {
+      const options = { ...asPipeline, deadlineMs };
+      const late = bare.caller.call(Quota.reserveQuota, reserveOf("u1"), options);
+      await assert.rejects(late, isCode(status.DEADLINE_EXCEEDED));
     }
+    // The client hung up about when the server's clock ran out: which came first is open.
+    for (const command of held.commands)
+      assert.match(await reasonOf(command), /^(?:DEADLINE_EXCEEDED|CANCELLED)$/);
   });
 
   it("don't reach a call that was answered", async () => {
-    const held = holdCommands();
-    const bare = await startBareServer({ quota: { teller: held.teller, reader: NO_READER } });
     const call = bare.caller.call(Quota.reserveQuota, reserveOf("u1"), asPipeline);
     await held.arrived(1);
     held.commands[0]!.release();

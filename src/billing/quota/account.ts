@@ -2,9 +2,10 @@
  * An account is all that the decisions on one user's quota may see, loaded under the lock of the
  * user's row. Commands of one batch see each other through it: what one has posted, the next finds.
  */
-import type { FeatureId, ReservationId, TaskId } from "../id.ts";
+import type { FeatureId, OrderId, ReservationId, TaskId } from "../id.ts";
 import type { QuotaUnits } from "../money.ts";
 import type { User } from "../membership/user.ts";
+import type { OrderFile } from "../order/order.ts";
 import { liveTotal, nextExpiry, type Lot } from "./lot.ts";
 import type { Reservation } from "./reservation.ts";
 
@@ -18,6 +19,10 @@ export interface Account {
   readonly uses: Map<FeatureId, Use[]>;
   /** The restricted features that name this user on their list. */
   readonly access: Set<FeatureId>;
+  /** The orders that the batch's commands name, and those that they make. */
+  readonly orders: Map<OrderId, OrderFile>;
+  /** How many orders wait to be paid, where a command asks for it. */
+  openOrders: number;
 }
 
 /** A use as the limits count it. */
@@ -75,5 +80,7 @@ export function copyOf(account: Account): Account {
     reservations: new Map(account.reservations),
     uses: new Map([...account.uses].map(([feature, uses]) => [feature, [...uses]])),
     access: account.access,
+    orders: new Map(account.orders),
+    openOrders: account.openOrders,
   };
 }

@@ -4,7 +4,9 @@
  */
 import type { Plan } from "../catalog/plan.ts";
 import type { PublishedFeatures } from "../catalog/feature.ts";
-import type { Caller, FeatureId, ReservationId, TaskId, UserId } from "../id.ts";
+import type { Products } from "../catalog/products.ts";
+import type { CampaignFile } from "../membership/redeem-campaign.ts";
+import type { Caller, CampaignId, FeatureId, OrderId, ReservationId, TaskId, UserId } from "../id.ts";
 import type { SourceTerms } from "./grant-source.ts";
 import type { Account } from "./account.ts";
 import type { Answers } from "./answers.ts";
@@ -21,7 +23,13 @@ export interface Desk {
   readonly refundWindowMs: number;
   /** What the source named by a grant has to give; undefined when there is no lawful one. */
   readonly source: SourceTerms | undefined;
-  newId(prefix: "rsv" | "grt"): string;
+  /** The campaign that is named; undefined when it is unknown. */
+  readonly campaign: CampaignFile | undefined;
+  /** What is for sale. */
+  readonly products: Products;
+  /** Who asks. */
+  readonly caller: Caller;
+  newId(prefix: "rsv" | "grt" | "ord" | "pay" | "rfd"): string;
 }
 
 /** What a use case needs loaded before it can decide. */
@@ -31,6 +39,12 @@ export interface Needs {
   readonly taskId?: TaskId;
   /** A lawful source of quota, to be looked up and locked. */
   readonly source?: { readonly kind: "ORDER" | "CAMPAIGN" | "ADJUSTMENT"; readonly id: string };
+  /** A campaign, under its budget's lock. */
+  readonly campaignId?: CampaignId;
+  /** An order, with its payments, refunds and lots. */
+  readonly orderId?: OrderId;
+  /** True: how many orders of the user wait to be paid. */
+  readonly openOrders?: boolean;
   /** True: make the user's row when it is missing, so that there is something to lock. */
   readonly createsUser?: boolean;
 }

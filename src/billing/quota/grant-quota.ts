@@ -1,12 +1,13 @@
 /** GrantQuota: gives a user a lot from a lawful source, once. */
-import type { GrantId, UserId } from "../id.ts";
+import type { CampaignId, UserId } from "../id.ts";
+import { redemptionFor } from "../membership/redeem-campaign.ts";
 import { Refusal } from "../refusal.ts";
 import { balanceOf, type Balance } from "./account.ts";
 import { readBalance, readLot, storeBalance, storeLot } from "./answers.ts";
 import type { Desk, UseCase } from "./desk.ts";
 import type { SourceTerms } from "./grant-source.ts";
 import type { Lot } from "./lot.ts";
-import { NO_EFFECTS, type Effects } from "./posting.ts";
+import { newLot } from "./new-lot.ts";
 
 export interface GrantQuota {
   readonly userId: UserId;
@@ -18,10 +19,14 @@ export interface GrantQuotaAnswer {
   readonly balance: Balance;
 }
 
-/** Refused as GRANT_SOURCE_UNLAWFUL, GRANT_SOURCE_USED. The terms are the source's. */
+/**
+ * The terms are the source's. A campaign gives by the rules of RedeemCampaign, and is refused as that is; others
+ * are refused as GRANT_SOURCE_UNLAWFUL, GRANT_SOURCE_USED.
+ */
 export const grantQuota: UseCase<GrantQuota, GrantQuotaAnswer> = {
   method: "GrantQuota",
-  needs: ({ source }) => ({ source }),
+  needs: ({ source }) =>
+    source.kind === "CAMPAIGN" ? { campaignId: source.id as CampaignId } : { source },
   content: ({ userId, source }) => ({
     user_id: userId,
     order_id: source.kind === "ORDER" ? source.id : "",
@@ -29,8 +34,10 @@ export const grantQuota: UseCase<GrantQuota, GrantQuotaAnswer> = {
     approval_id: source.kind === "ADJUSTMENT" ? source.id : "",
   }),
   decide(desk, { userId, source }) {
-    const terms = lawfulTerms(desk, userId, source);
-    const effects = newLot(desk, terms);
+    const effects =
+      source.kind === "CAMPAIGN"
+        ? redemptionFor(desk, userId, source.id as CampaignId)
+        : newLot(desk, lawfulTerms(desk, userId, source));
     const [lot] = effects.lots;
     return {
       effects,
@@ -63,30 +70,4 @@ function lawfulTerms(desk: Desk, userId: UserId, source: GrantQuota["source"]): 
     throw new Refusal("GRANT_SOURCE_USED", message, { ...facts, grantId: usedBy });
   }
   return terms;
-}
-
-/** A lot with a source's terms, effective at once, and the entry that fills it. */
-export function newLot(desk: Desk, terms: SourceTerms): Effects {
-  const lot: Lot = {
-    grantId: desk.newId("grt") as GrantId,
-    userId: terms.userId,
-    amount: terms.amount,
-    remaining: 0n,
-    priority: terms.priority,
-    effectiveTimeMs: desk.nowMs,
-    expireTimeMs: terms.validMs === null ? null : desk.nowMs + terms.validMs,
-    sourceKind: terms.kind,
-    sourceId: terms.id,
-    state: "OPEN",
-    createTimeMs: desk.nowMs,
-  };
-  const entry = {
-    type: "GRANT",
-    grantId: lot.grantId,
-    reservationId: null,
-    available: lot.amount,
-    held: 0n,
-    description: `${terms.kind} ${terms.id}`,
-  } as const;
-  return { ...NO_EFFECTS, lots: [lot], entries: [entry] };
 }

@@ -2,8 +2,13 @@
  * Postings are the only way in which quota moves: each entry changes one lot and the user's two
  * balances by the same amount and leaves one log row. So the log, replayed, gives the state.
  */
-import type { GrantId, ReservationId, UserId } from "../id.ts";
+import type { DomainEvent } from "../event.ts";
+import type { EventType } from "../event-types.ts";
+import type { GrantId, OrderId, ReservationId, UserId } from "../id.ts";
+import type { Redemption } from "../membership/redeem-campaign.ts";
+import type { Order, OrderFile, Payment, Refund, Step } from "../order/order.ts";
 import type { QuotaUnits } from "../money.ts";
+import type { MembershipStep } from "../membership/step.ts";
 import type { User } from "../membership/user.ts";
 import { assert } from "../refusal.ts";
 import { useOf, type Account } from "./account.ts";
@@ -19,7 +24,8 @@ export type LogType =
   | "REFUND"
   | "EXPIRE_HOLD"
   | "EXPIRE_GRANT"
-  | "REVOKE";
+  | "REVOKE"
+  | "RESTORE";
 
 /** One movement: of one lot, or of none where an outcome is recorded and nothing moves. */
 export interface Entry {
@@ -33,6 +39,15 @@ export interface Entry {
   readonly description: string;
 }
 
+/** What others shall be told once it has happened; its id and time are added when it is recorded. */
+export interface NewEvent {
+  /** What happened, such as `order.paid`. */
+  readonly type: EventType;
+  /** The id of what it happened to. */
+  readonly subject: string;
+  readonly payload: DomainEvent["payload"];
+}
+
 /** What a decision wants to happen: all of it, in one transaction, or none. */
 export interface Effects {
   /** New lots; their `remaining` is 0 until an entry fills it. */
@@ -42,6 +57,17 @@ export interface Effects {
   readonly holds: readonly Reservation[];
   /** Reservations that exist, as they shall be. */
   readonly changes: readonly Reservation[];
+  /** Orders and refunds, new or as they shall be. */
+  readonly orders?: readonly Order[];
+  readonly refunds?: readonly Refund[];
+  /** New payments, and the steps of orders and refunds. */
+  readonly payments?: readonly Payment[];
+  readonly steps?: readonly Step[];
+  /** New redemptions of campaigns. */
+  readonly redemptions?: readonly Redemption[];
+  readonly events?: readonly NewEvent[];
+  /** What a change of the membership leaves in its record. */
+  readonly membershipSteps?: readonly MembershipStep[];
   /** What changes about the user besides the balances. */
   readonly user?: Partial<
     Pick<
@@ -52,6 +78,12 @@ export interface Effects {
       | "onTrial"
       | "membershipStartMs"
       | "membershipUntilMs"
+      | "membershipAnchorMs"
+      | "membershipAnchorMonths"
+      | "membershipState"
+      | "membershipSteps"
+      | "expiryTold"
+      | "createTimeMs"
     >
   >;
 }
@@ -81,8 +113,32 @@ export function post(account: Account, effects: Effects, nowMs: number): LogRow[
     account.reservations.set(reservation.reservationId, reservation);
     noteUse(account, reservation);
   }
-  if (effects.user) Object.assign(user, effects.user);
+  if (effects.user) {
+    const steps = effects.membershipSteps?.length ?? 0;
+    const changes = "state" in effects.user || "membershipUntilMs" in effects.user;
+    assert(steps === (changes ? 1 : 0), "a change of a membership leaves a step");
+    Object.assign(user, effects.user);
+  }
+  for (const order of effects.orders ?? []) keep(account, order.orderId, { order });
+  for (const refund of effects.refunds ?? []) {
+    const others = account.orders.get(refund.orderId)?.refunds ?? [];
+    const refunds = [...others.filter(({ refundId }) => refundId !== refund.refundId), refund];
+    keep(account, refund.orderId, { refunds });
+  }
+  for (const payment of effects.payments ?? []) {
+    const before = account.orders.get(payment.orderId)?.payments ?? [];
+    keep(account, payment.orderId, { payments: [...before, payment] });
+  }
   return rows;
+}
+
+/** What a later command of the batch finds of an order. */
+function keep(account: Account, orderId: OrderId, part: Partial<OrderFile>): void {
+  const file = account.orders.get(orderId);
+  if (file === undefined && part.order !== undefined) account.openOrders += 1;
+  const order = part.order ?? file?.order;
+  assert(order !== undefined, "payments and refunds belong to a loaded order");
+  account.orders.set(orderId, { payments: [], refunds: [], ...file, order, ...part });
 }
 
 function postEntry(account: Account, entry: Entry, nowMs: number): LogRow {
@@ -111,7 +167,9 @@ function postEntry(account: Account, entry: Entry, nowMs: number): LogRow {
 function moveLot(lot: Lot, entry: Entry, nowMs: number): void {
   lot.remaining += entry.available;
   assert(lot.remaining >= 0n && lot.remaining <= lot.amount, "a lot stays within its amount");
-  if (entry.type === "EXPIRE_GRANT") {
+  // A lot that is taken back before its time has nothing to be taken from it, and never begins.
+  const neverBegins = entry.type === "REVOKE" && lot.state === "SCHEDULED";
+  if (entry.type === "EXPIRE_GRANT" || neverBegins) {
     lot.state = "EXPIRED";
     return;
   }

@@ -1,7 +1,8 @@
 /** ReserveQuota and BatchReserveQuota: holds quota before a task, for one feature or for several. */
 import type { Feature } from "../catalog/feature.ts";
 import type { FeatureId, GrantId, ReservationId, TaskId, UserId } from "../id.ts";
-import { isMember, type User } from "../membership/user.ts";
+import { standingRefusal } from "../membership/change-membership.ts";
+import { reasonsAgainst } from "../membership/state-table.ts";
 import { sum, type QuotaUnits } from "../money.ts";
 import { Refusal } from "../refusal.ts";
 import { balanceOf, useOf, type Account, type Balance, type Use } from "./account.ts";
@@ -110,7 +111,8 @@ export function entitlementRefusals(desk: Desk, featureId: FeatureId): Refusal[]
   const { account, nowMs } = desk;
   const { user } = account;
   const refusals: Refusal[] = [];
-  if (user.state === "SUSPENDED") refusals.push(suspended(user));
+  const against = reasonsAgainst(user, nowMs, "USE");
+  if (against.includes("USER_SUSPENDED")) refusals.push(standingRefusal("USER_SUSPENDED", user));
   const feature = desk.features.find(featureId);
   if (feature === undefined) {
     refusals.push(new Refusal("FEATURE_NOT_FOUND", "there is no such feature", { featureId }));
@@ -118,9 +120,8 @@ export function entitlementRefusals(desk: Desk, featureId: FeatureId): Refusal[]
     const message = "no version of the feature is in force";
     refusals.push(new Refusal("FEATURE_NOT_PUBLISHED", message, { featureId }));
   }
-  if (!isMember(user, nowMs)) {
-    const message = "only members create tasks, and the membership is over";
-    refusals.push(new Refusal("MEMBERSHIP_REQUIRED", message, { userId: user.userId }));
+  if (against.includes("MEMBERSHIP_REQUIRED")) {
+    refusals.push(standingRefusal("MEMBERSHIP_REQUIRED", user));
   }
   if (feature !== undefined && feature !== "unpublished" && !isOpenTo(feature, account)) {
     const message = "the feature is open to the users on its list only";
@@ -128,10 +129,6 @@ export function entitlementRefusals(desk: Desk, featureId: FeatureId): Refusal[]
     refusals.push(new Refusal("FEATURE_ACCESS_DENIED", message, facts));
   }
   return refusals;
-}
-
-function suspended({ userId }: User): Refusal {
-  return new Refusal("USER_SUSPENDED", "risk control has suspended the user", { userId });
 }
 
 function isOpenTo(feature: Feature, account: Account): boolean {

@@ -4,8 +4,25 @@
  * facts under the users' locks before, and writes the effects in the same transaction after.
  */
 import type { PublishedFeatures } from "../catalog/feature.ts";
+import type { Campaign } from "../catalog/campaign.ts";
 import type { Plan } from "../catalog/plan.ts";
-import type { GrantId, IdSource, OperationId, ReservationId, UserId } from "../id.ts";
+import type { Products } from "../catalog/products.ts";
+import type { DomainEvent } from "../event.ts";
+import type {
+  CampaignId,
+  GrantId,
+  IdSource,
+  OperationId,
+  OrderId,
+  RefundId,
+  ReservationId,
+  UserId,
+} from "../id.ts";
+import { dueLapse } from "../membership/lapse-membership.ts";
+import type { MembershipStep } from "../membership/step.ts";
+import type { CampaignFile, Redemption } from "../membership/redeem-campaign.ts";
+import type { QuotaUnits } from "../money.ts";
+import type { Order, Payment, Refund, Step } from "../order/order.ts";
 import { assert, Refusal } from "../refusal.ts";
 import { copyOf, type Account } from "./account.ts";
 import { userNotFound } from "./check-quota.ts";
@@ -22,6 +39,7 @@ export interface BatchFacts {
   readonly nowMs: number;
   readonly features: PublishedFeatures;
   readonly trialPlan: Plan;
+  readonly products: Products;
   readonly refundWindowMs: number;
   readonly ids: IdSource;
   /** The locked accounts. */
@@ -30,8 +48,17 @@ export interface BatchFacts {
   readonly operations: Map<string, StoredOperation>;
   /** The reservations that those operations' answers name. */
   readonly answered: ReadonlyMap<ReservationId, Reservation>;
+  /** Campaigns that the batch's commands redeem, under their budgets' locks; they change as the batch goes. */
+  readonly campaigns: Map<CampaignId, BatchCampaign>;
   /** Lawful sources named by the batch's grants, by `sourceKey`. */
   readonly sources: ReadonlyMap<string, SourceTerms>;
+}
+
+/** A campaign as a whole batch sees it. */
+export interface BatchCampaign {
+  inForce: Campaign | undefined;
+  spentAmount: QuotaUnits;
+  readonly redeemed: Map<UserId, number>;
 }
 
 /** An operation that has happened: the proof of its idempotency key, and the parent of its log rows. */
@@ -75,6 +102,15 @@ export class BatchWrites {
   readonly changedLots = new Map<GrantId, Lot>();
   readonly newReservations = new Map<ReservationId, Reservation>();
   readonly changedReservations = new Map<ReservationId, Reservation>();
+  readonly newOrders = new Map<OrderId, Order>();
+  readonly changedOrders = new Map<OrderId, Order>();
+  readonly newRefunds = new Map<RefundId, Refund>();
+  readonly changedRefunds = new Map<RefundId, Refund>();
+  readonly payments: Payment[] = [];
+  readonly redemptions: Redemption[] = [];
+  readonly steps: Step[] = [];
+  readonly events: DomainEvent[] = [];
+  readonly membershipSteps: MembershipStep[] = [];
   /** What happened, each with its movements of quota. */
   readonly operations: { readonly operation: NewOperation; readonly rows: readonly LogRow[] }[] = [];
 }
@@ -132,14 +168,19 @@ export function keyReused(method: string, field: string): Refusal {
 function decide(facts: BatchFacts, ticket: Ticket, writes: BatchWrites): Outcome {
   const { useCase, command } = ticket;
   const locked = accountOf(facts, ticket);
+  settleLapse(facts, locked, writes);
   settleDueLots(facts, locked, writes);
   // A preview is the same decision on a copy that nobody keeps.
   const account = command.validateOnly ? copyOf(locked) : locked;
   const { effects, answer } = useCase.decide(deskFor(facts, ticket, account), command.input);
   const rows = post(account, effects, facts.nowMs);
   const done = answer();
-  if (!command.validateOnly && (command.idempotencyKey !== null || rows.length > 0)) {
-    record(facts, ticket, account, effects, rows, useCase.answers.write(done), writes);
+  if (!command.validateOnly) {
+    if (command.idempotencyKey !== null || rows.length > 0) {
+      record(facts, ticket, account, effects, rows, useCase.answers.write(done), writes);
+    } else noteChanges(account, effects, rows, writes);
+    noteEvents(facts, account.user.userId, effects, writes);
+    noteRedemptions(facts, effects, writes);
   }
   return { answer: done, replayed: false };
 }
@@ -155,17 +196,29 @@ function accountOf(facts: BatchFacts, { useCase, command, userId }: Ticket): Acc
 }
 
 function deskFor(facts: BatchFacts, { useCase, command }: Ticket, account: Account): Desk {
-  const { source } = useCase.needs(command.input);
-  const { nowMs, features, trialPlan, refundWindowMs } = facts;
+  const { source, campaignId } = useCase.needs(command.input);
+  const { nowMs, features, trialPlan, products, refundWindowMs } = facts;
   return {
     nowMs,
     account,
     features,
     trialPlan,
+    products,
+    caller: command.caller,
     refundWindowMs,
     source: source && facts.sources.get(sourceKey(source)),
+    campaign: campaignId && campaignFor(facts, campaignId, account.user.userId),
     newId: (prefix) => facts.ids.next(prefix, nowMs, account.user.userId),
   };
+}
+
+/** The end of a membership is recorded before whatever comes next, even if that is refused. */
+function settleLapse(facts: BatchFacts, account: Account, writes: BatchWrites): void {
+  const lapse = dueLapse(account.user, facts.nowMs);
+  if (lapse === undefined) return;
+  const rows = post(account, lapse, facts.nowMs);
+  noteChanges(account, lapse, rows, writes);
+  noteEvents(facts, account.user.userId, lapse, writes);
 }
 
 /** Lots whose time has come are an operation of their own, before whatever comes next. */
@@ -217,6 +270,15 @@ function note(
   writes: BatchWrites,
 ): void {
   writes.operations.push({ operation, rows });
+  noteChanges(account, effects, rows, writes);
+}
+
+function noteChanges(
+  account: Account,
+  effects: Effects,
+  rows: readonly LogRow[],
+  writes: BatchWrites,
+): void {
   if (rows.length > 0) writes.balances.add(account.user.userId);
   if (effects.user) writes.profiles.add(account.user.userId);
   for (const hold of effects.holds) writes.newReservations.set(hold.reservationId, hold);
@@ -231,5 +293,61 @@ function note(
     if (moved.has(lot.grantId) && !writes.newLots.has(lot.grantId)) {
       writes.changedLots.set(lot.grantId, lot);
     }
+  }
+  noteOrders(effects, writes);
+  writes.membershipSteps.push(...(effects.membershipSteps ?? []));
+}
+
+/** An order or a refund whose first step this is is new; any other is there and changes. */
+function noteOrders(effects: Effects, writes: BatchWrites): void {
+  const steps = effects.steps ?? [];
+  const isNew = (id: OrderId | RefundId) =>
+    steps.some(({ subjectId, sequence }) => subjectId === id && sequence === 1);
+  for (const order of effects.orders ?? []) {
+    const { orderId } = order;
+    const kept = isNew(orderId) || writes.newOrders.has(orderId);
+    (kept ? writes.newOrders : writes.changedOrders).set(orderId, order);
+  }
+  for (const refund of effects.refunds ?? []) {
+    const { refundId } = refund;
+    const kept = isNew(refundId) || writes.newRefunds.has(refundId);
+    (kept ? writes.newRefunds : writes.changedRefunds).set(refundId, refund);
+  }
+  writes.payments.push(...(effects.payments ?? []));
+  writes.steps.push(...steps);
+}
+
+function noteEvents(
+  { ids, nowMs }: BatchFacts,
+  userId: UserId,
+  { events = [] }: Effects,
+  writes: BatchWrites,
+): void {
+  for (const event of events) {
+    const eventId = ids.next("evt", nowMs, userId) as DomainEvent["eventId"];
+    writes.events.push({ eventId, userId, createTimeMs: nowMs, ...event });
+  }
+}
+
+function campaignFor(
+  facts: BatchFacts,
+  campaignId: CampaignId,
+  userId: UserId,
+): CampaignFile | undefined {
+  const campaign = facts.campaigns.get(campaignId);
+  return campaign && { ...campaign, redeemed: campaign.redeemed.get(userId) ?? 0 };
+}
+
+/** What one command has redeemed the next one finds spent. */
+function noteRedemptions(
+  { campaigns }: BatchFacts,
+  { redemptions = [] }: Effects,
+  writes: BatchWrites,
+): void {
+  for (const redemption of redemptions) {
+    const campaign = campaigns.get(redemption.campaignId)!;
+    campaign.spentAmount += redemption.amount;
+    campaign.redeemed.set(redemption.userId, redemption.number);
+    writes.redemptions.push(redemption);
   }
 }

@@ -37,7 +37,7 @@ describe("GrantQuota", () => {
 
   it("refuses what no lawful source stands behind", () => {
     const world = worldWithAnn();
-    for (const kind of ["ORDER", "CAMPAIGN", "ADJUSTMENT"] as const) {
+    for (const kind of ["ORDER", "ADJUSTMENT"] as const) {
       const refusal = world.refuse(grantQuota, { userId: ANN, source: { kind, id: "x" } });
       assert.equal(refusal.reason, "GRANT_SOURCE_UNLAWFUL");
       assert.deepEqual(refusal.facts, { sourceKind: kind, sourceId: "x" });

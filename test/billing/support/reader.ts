@@ -35,6 +35,9 @@ export function readerOf(world: World): WorldReader {
           trialPlan: world.trialPlan,
           refundWindowMs: world.refundWindowMs,
           source: undefined,
+          campaign: undefined,
+          products: world.products,
+          caller: { name: "billing-guard" },
           newId: (prefix) => `${prefix}_preview`,
         }
       );
@@ -71,6 +74,8 @@ function accountOf(world: World, userId: UserId): Account | undefined {
     reservations: new Map(),
     uses: new Map(),
     access: new Set(),
+    orders: new Map(),
+    openOrders: 0,
   };
   for (const [featureId, feature] of world.features) {
     if (world.access.get(featureId)?.has(userId)) account.access.add(featureId);

@@ -1,5 +1,6 @@
 /** Keeps what a batch writes, column by column as the store's statements do. */
 import assert from "node:assert/strict";
+import { EVENTS, type EventType } from "../../../src/billing/event-types.ts";
 import type { Account } from "../../../src/billing/quota/account.ts";
 import type { Reservation } from "../../../src/billing/quota/reservation.ts";
 import {
@@ -16,6 +17,8 @@ export function keep(world: World, facts: BatchFacts, writes: BatchWrites): void
   keepUsers(world, facts, writes);
   keepLots(world, writes);
   keepReservations(world, writes);
+  keepOrders(world, writes);
+  keepMembershipSteps(world, writes);
   for (const account of facts.accounts.values()) assertKept(world, account);
 }
 
@@ -104,6 +107,44 @@ function changeableOf(changed: Reservation): Partial<Reservation> {
     failedStep: changed.failedStep,
     refundDetail: changed.refundDetail,
   };
+}
+
+function keepOrders(world: World, writes: BatchWrites): void {
+  const { newOrders, changedOrders, newRefunds, changedRefunds, payments, steps, events } = writes;
+  for (const order of [...newOrders.values(), ...changedOrders.values()]) {
+    const file = world.orders.get(order.orderId) ?? { order, payments: [], refunds: [] };
+    assert.equal(world.orders.has(order.orderId), changedOrders.has(order.orderId), "new orders are new");
+    world.orders.set(order.orderId, { ...file, order });
+  }
+  for (const refund of [...newRefunds.values(), ...changedRefunds.values()]) {
+    const file = world.orders.get(refund.orderId)!;
+    const others = file.refunds.filter(({ refundId }) => refundId !== refund.refundId);
+    const isNew = others.length === file.refunds.length;
+    assert.equal(isNew, newRefunds.has(refund.refundId), "new refunds are new");
+    world.orders.set(refund.orderId, { ...file, refunds: [...others, refund] });
+  }
+  for (const payment of payments) {
+    const all = [...world.orders.values()].flatMap((file) => file.payments);
+    const doubled = all.some(({ transactionId }) => transactionId === payment.transactionId);
+    assert.ok(!doubled, "a payment is booked once");
+    const file = world.orders.get(payment.orderId)!;
+    world.orders.set(payment.orderId, { ...file, payments: [...file.payments, payment] });
+  }
+  world.steps.push(...steps);
+  for (const { type, payload } of events) {
+    assert.deepEqual(Object.keys(payload), EVENTS[type as EventType], `the names in ${type}`);
+  }
+  world.events.push(...events);
+}
+
+function keepMembershipSteps(world: World, { membershipSteps }: BatchWrites): void {
+  for (const step of membershipSteps) {
+    const before = world.membershipSteps.filter(({ userId }) => userId === step.userId);
+    assert.equal(step.sequence, before.length + 1, "the record of a membership has no gap");
+    const last = before.at(-1);
+    assert.equal(step.fromState, last?.toState ?? "NONE", "each step begins where the last one ended");
+    world.membershipSteps.push(step);
+  }
 }
 
 function assertKept(world: World, account: Account): void {

@@ -7,17 +7,23 @@ import assert from "node:assert/strict";
 import type { Feature, PublishedFeatures } from "../../../src/billing/catalog/feature.ts";
 import { isLimited } from "../../../src/billing/catalog/feature.ts";
 import type { Plan } from "../../../src/billing/catalog/plan.ts";
+import type { Products } from "../../../src/billing/catalog/products.ts";
 import { DAY_MS } from "../../../src/billing/clock.ts";
 import {
   createIdSource,
+  type CampaignId,
   type FeatureId,
   type GrantId,
   type OperationId,
+  type OrderId,
   type PlanId,
   type ReservationId,
   type UserId,
 } from "../../../src/billing/id.ts";
+import type { DomainEvent } from "../../../src/billing/event.ts";
+import type { MembershipStep } from "../../../src/billing/membership/step.ts";
 import type { User } from "../../../src/billing/membership/user.ts";
+import { isOpen, type OrderFile, type Step } from "../../../src/billing/order/order.ts";
 import { useOf, type Account } from "../../../src/billing/quota/account.ts";
 import { reservationsIn } from "../../../src/billing/quota/answers.ts";
 import type { UseCase } from "../../../src/billing/quota/desk.ts";
@@ -29,6 +35,7 @@ import {
   BatchWrites,
   operationKey,
   serve,
+  type BatchCampaign,
   type BatchFacts,
   type NewOperation,
   type Ticket,
@@ -42,12 +49,14 @@ export const START_MS = Date.UTC(2026, 10, 23, 2);
 
 export const TRIAL_PLAN: Plan = {
   planId: "trial" as PlanId,
+  version: 1,
   displayName: "Trial",
   priceFen: 0n,
   periodMonths: 0,
   periodDays: 30,
   quotaAmount: 10n,
   quotaPriority: 20,
+  rollover: "NONE",
   trial: true,
 };
 
@@ -77,6 +86,7 @@ export type Result<Answer> = Served<Answer> | { readonly refusal: Refusal };
 export class World {
   nowMs = START_MS;
   trialPlan: Plan = TRIAL_PLAN;
+  products: Products = { findPlan: () => undefined, findPack: () => undefined };
   refundWindowMs = 7 * DAY_MS;
   /** What serves a ticket, and a hand on what is written: both for planted bugs. */
   serveTicket: typeof serve = serve;
@@ -92,6 +102,11 @@ export class World {
   readonly features = new Map<FeatureId, Feature | "unpublished">();
   readonly access = new Map<FeatureId, Set<UserId>>();
   readonly sources = new Map<string, SourceTerms>();
+  readonly campaigns = new Map<CampaignId, BatchCampaign>();
+  readonly orders = new Map<OrderId, OrderFile>();
+  readonly steps: Step[] = [];
+  readonly events: DomainEvent[] = [];
+  readonly membershipSteps: MembershipStep[] = [];
   readonly ids = createIdSource(lehmer(20_261_123));
   #keys = 0;
 
@@ -148,7 +163,8 @@ export class World {
   #userOf(useCase: UseCase<unknown, unknown>, input: unknown): UserId | undefined {
     const named = input as { userId?: UserId; target?: { userId?: UserId } };
     const userId = named.userId ?? named.target?.userId;
-    const { reservationId } = useCase.needs(input);
+    const { reservationId, orderId } = useCase.needs(input);
+    if (orderId !== undefined) return userId ?? this.orders.get(orderId)?.order.userId;
     return userId ?? (reservationId && this.reservations.get(reservationId)?.userId);
   }
 
@@ -169,8 +185,9 @@ export class World {
       if (account) accounts.set(userId, account);
     }
     const features: PublishedFeatures = { find: (id) => this.features.get(id) };
-    const { nowMs, trialPlan, refundWindowMs, sources, ids } = this;
-    const shared = { nowMs, features, trialPlan, refundWindowMs, ids, sources };
+    const { nowMs, trialPlan, products, refundWindowMs, sources, ids } = this;
+    const campaigns = this.campaigns;
+    const shared = { nowMs, features, trialPlan, products, refundWindowMs, ids, sources, campaigns };
     return { ...shared, accounts, operations, answered };
   }
 
@@ -188,11 +205,20 @@ export class World {
       user: { ...row },
       lots: [...this.lots.values()]
         .filter((lot) => lot.userId === userId)
-        .filter((lot) => ["OPEN", "SCHEDULED"].includes(lot.state) || drawn.has(lot.grantId))
+        .filter(
+          ({ state, grantId, sourceId }) =>
+            ["OPEN", "SCHEDULED"].includes(state) ||
+            drawn.has(grantId) ||
+            needs.some(({ orderId = "-" }) => sourceId.startsWith(orderId)),
+        )
         .map((lot) => ({ ...lot })),
       reservations: new Map(named.map((kept) => [kept.reservationId, kept])),
       uses: new Map(),
       access: new Set(),
+      orders: new Map([...this.orders].filter(([, { order }]) => order.userId === userId)),
+      openOrders: [...this.orders.values()].filter(
+        ({ order }) => order.userId === userId && isOpen(order),
+      ).length,
     };
     const featureIds = needs.flatMap((need) => need.featureIds ?? []);
     for (const featureId of [...featureIds, ...named.map((kept) => kept.featureId)]) {
@@ -233,6 +259,11 @@ function newUser(userId: UserId, nowMs: number): User {
     onTrial: false,
     membershipStartMs: null,
     membershipUntilMs: null,
+    membershipAnchorMs: null,
+    membershipAnchorMonths: 0,
+    membershipState: "NONE",
+    membershipSteps: 0,
+    expiryTold: false,
     available: 0n,
     held: 0n,
     logSequence: 0n,

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { EntityManager, MikroORM } from "@mikro-orm/mysql";
 import { refundQuota } from "../../../src/billing/quota/refund-quota.ts";
 import type { UseCase } from "../../../src/billing/quota/desk.ts";
+import { SEPARATOR } from "../../../src/store/together.ts";
 import type { RefundQuota, RefundQuotaAnswer } from "../../../src/billing/quota/refund-quota.ts";
 import type { Reply, Target } from "./requests.ts";
 
@@ -40,7 +41,8 @@ export function halfBatches(every: number): Plant {
   let statements = 0;
   return {
     async execute(sql, execute) {
-      const isLate = /^update `?quota_reservations/.test(sql) && (statements += 1) % every === 0;
+      const isLate =
+        /^update .*\bquota_reservations\b/s.test(sql) && (statements += 1) % every === 0;
       if (isLate) throw Object.assign(new Error("lock wait timeout"), { errno: 1205 });
       return execute();
     },
@@ -82,16 +84,24 @@ export function planted(orm: MikroORM, plant: Plant): MikroORM {
 function plantedManager(em: EntityManager, plant: Plant): EntityManager {
   const { execute, transact } = plant;
   return standIn(em, {
-    fork: (...args: Parameters<EntityManager["fork"]>) =>
-      plantedManager(em.fork(...args), plant),
+    fork: (...args: Parameters<EntityManager["fork"]>) => plantedManager(em.fork(...args), plant),
     transactional<T>(work: (em: EntityManager) => Promise<T>) {
       const run = (wrap: Wrap<T>) =>
         em.transactional((own) => wrap(() => work(plantedManager(own, plant))));
       return transact ? transact(run) : run((inner) => inner());
     },
     ...(execute && {
-      execute: (...args: Parameters<Execute>) =>
-        execute(args[0] as string, () => em.execute(...args)),
+      async execute(...[sql, ...rest]: Parameters<Execute>) {
+        const statements = (sql as string).split(SEPARATOR);
+        if (statements.length === 1) return execute(sql as string, () => em.execute(sql, ...rest));
+        // A plant is made for a single statement; these are given one by one, and their results together.
+        const results: unknown[] = [];
+        for (const one of statements) {
+          const isQuery = one.startsWith("select");
+          results.push(await execute(one, () => em.execute(one, [], isQuery ? "all" : "run")));
+        }
+        return results;
+      },
     }),
     ...(plant.isLockless && {
       createQueryBuilder(...args: Parameters<EntityManager["createQueryBuilder"]>) {
