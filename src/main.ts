@@ -10,8 +10,10 @@ import { startMembershipSweeper, type MembershipSweeper } from "./job/membership
 import { startSweeper, type Sweeper } from "./job/sweeper.ts";
 import { Closers, runUntilSignal, type Program } from "./lifecycle.ts";
 import { openPayments, type Payments } from "./payments.ts";
+import type { Reviewer } from "./billing/review/review.ts";
 import { startQueue, type RunningQueue } from "./queue/queue.ts";
 import { packageVersion } from "./review/cli/package-files.ts";
+import { openReviewer, type RunningReviewer } from "./reviews.ts";
 import { createBatchRunner, NO_SECOND_LAYER, type SecondLayer } from "./store/batch-runner.ts";
 import { createCatalogBooks } from "./store/catalog-books.ts";
 import { createCatalogCache } from "./store/catalog-cache.ts";
@@ -22,6 +24,7 @@ import { migrate } from "./store/migrate.ts";
 import { closeOrm, openOrm } from "./store/orm.ts";
 import { createOrderReader } from "./store/order-reader.ts";
 import { createQuotaReader } from "./store/quota-reader.ts";
+import { createReviewBooks, createReviewReader } from "./store/review-books.ts";
 import { openRedisLayer } from "./store/redis-layer.ts";
 import { createSealer } from "./store/sealing.ts";
 import { seedCatalog } from "./store/seed.ts";
@@ -67,7 +70,9 @@ async function assemble(config: Config, closers: Closers): Promise<Service> {
   const readiness = createReadiness();
   const payments = await openTill(config, telemetry, store, readiness);
   closers.add("payments", async () => payments?.close());
-  const wire = await serve(config, telemetry, store, readiness, payments);
+  const reviewer = openReviews(telemetry, store);
+  closers.add("reviews", async () => reviewer.close());
+  const wire = await serve(config, telemetry, store, readiness, payments, reviewer);
   closers.add("server", () => wire.drain());
   let sweeper: Sweeper | undefined;
   let memberships: MembershipSweeper | undefined;
@@ -170,6 +175,7 @@ function serve(
   { orm, context, teller }: Store,
   readiness: Readiness,
   payments: Payments | undefined,
+  reviewer: Reviewer,
 ): Promise<RunningServer> {
   const served = readiness.guard(teller);
   const quotaReader = readiness.guard(createQuotaReader(orm, context));
@@ -190,10 +196,21 @@ function serve(
       reader: readiness.guard(createOrderReader(orm, context.sealer)),
       now: Date.now,
     },
+    reviews: {
+      reviewer: readiness.guard(reviewer),
+      reader: readiness.guard(createReviewReader(orm)),
+    },
     observer: telemetry.calls,
     log: telemetry.log,
     drainTimeoutMs: config.drainTimeoutMs,
   });
+}
+
+function openReviews(telemetry: Telemetry, { orm, context }: Store): RunningReviewer {
+  const books = createReviewBooks(orm, context);
+  const reviewer = openReviewer({ books, now: Date.now, made: telemetry.reviews.made });
+  telemetry.reviews.watch(reviewer.turns);
+  return reviewer;
 }
 
 function watch(

@@ -20,6 +20,7 @@ export type CampaignId = Id<"campaign">;
 export type OrderId = Id<"order">;
 export type PaymentId = Id<"payment">;
 export type RefundId = Id<"refund">;
+export type ReviewId = Id<"review">;
 
 /** The rule of ids that callers choose. It has no blank, since MySQL ignores blanks at the end. */
 export const CALLER_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,62}$/;

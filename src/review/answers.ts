@@ -42,7 +42,7 @@ function hashOf(parts: readonly string[]): string {
 }
 
 /** The reviewer's own text: one that was changed has answered nothing yet. */
-function engine(): string {
+export function engine(): string {
   const own = extname(import.meta.filename);
   const names = readdirSync(import.meta.dirname, { recursive: true, encoding: "utf8" })
     .filter((name) => extname(name) === own)

@@ -103,7 +103,8 @@ function withinLimits(
   return { fitting, refused };
 }
 
-function refuse({ path, content }: SourceFile, message: string): Finding {
+/** The finding about a file that nobody could judge. */
+export function refuse({ path, content }: SourceFile, message: string): Finding {
   const ruleId = RULE_IDS.limitReached;
   const start = { line: 1, column: 1, offset: 0 };
   const end = content.length > 0 && !content.startsWith("\n") ? { line: 1, column: 2, offset: 1 } : start;

@@ -1,4 +1,5 @@
 /** Changes of the catalogue: one transaction a command, under the locks of what it changes. */
+import { createHash } from "node:crypto";
 import { LockMode } from "@mikro-orm/core";
 import type { EntityManager, MikroORM } from "@mikro-orm/mysql";
 import { featureSubject } from "../billing/catalog/approval.ts";
@@ -18,6 +19,7 @@ import { openOffer, writeOffer } from "./offer-books.ts";
 import { classify } from "./mysql-error.ts";
 import { readMoment, type DecisionTime } from "./quota-facts.ts";
 import type { Row } from "./cell.ts";
+import { insertReview } from "./review-rows.ts";
 import { listSql, literal } from "./sql.ts";
 import {
   ApprovalTable,
@@ -218,6 +220,10 @@ async function write(
     const decision = { state, decidedBy, decisionNote, decideTime };
     if (state === "PENDING") await em.insert(ApprovalTable, row);
     else await em.nativeUpdate(ApprovalTable, { approvalId }, decision);
+  }
+  for (const { reviewId, content, ...review } of writes.reviews ?? []) {
+    const contentSha256 = createHash("sha256").update(content).digest("hex");
+    await insertReview(em, { ...review, contentSha256 }, { reviewId, caller, nowMs });
   }
   if (writes.access) await writeAccess(em, writes.access, caller.name, createTime);
   if (writes.changesInForce) {

@@ -7,6 +7,7 @@ import * as membershipIndex from "../../migrations/Migration20261123000004_membe
 import * as products from "../../migrations/Migration20261123000006_products.ts";
 import * as membership from "../../migrations/Migration20261123000007_membership.ts";
 import * as bills from "../../migrations/Migration20261123000008_bills.ts";
+import * as reviews from "../../migrations/Migration20261123000009_reviews.ts";
 import { closeOrm, openOrm, type DatabaseTls, type SessionQuery } from "./orm.ts";
 
 /** All migrations in their order. Names are never changed: the database remembers them. */
@@ -38,6 +39,10 @@ const MIGRATIONS = [
   {
     name: "Migration20261123000008_bills",
     class: bills.Migration20261123000008_bills,
+  },
+  {
+    name: "Migration20261123000009_reviews",
+    class: reviews.Migration20261123000009_reviews,
   },
 ];
 

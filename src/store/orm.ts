@@ -5,6 +5,7 @@ import { format, type Pool } from "mysql2";
 import { boundWaits } from "./bounded-pool.ts";
 import { BILL_TABLES } from "./bill-tables.ts";
 import { QUEUE_TABLES } from "./queue-tables.ts";
+import { ReviewTable } from "./review-rows.ts";
 import { TABLES } from "./tables.ts";
 
 export interface OrmOptions {
@@ -102,7 +103,7 @@ function configOf(options: OrmOptions): Options {
   const warn = options.warn ?? ((message: string) => console.error(message));
   return defineConfig({
     clientUrl: options.url,
-    entities: [...TABLES, ...BILL_TABLES, ...QUEUE_TABLES],
+    entities: [...TABLES, ...BILL_TABLES, ...QUEUE_TABLES, ReviewTable],
     extensions: [Migrator],
     multipleStatements: options.severalStatements ?? false,
     charset: "utf8mb4",

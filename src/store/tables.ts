@@ -18,7 +18,7 @@ const amount = () => p.bigint("bigint");
 const time = () => p.datetime(3);
 
 /** Ledgers: what has happened is not changed; a correction is another row. */
-const appendOnly = (table: string) => [
+export const appendOnly = (table: string) => [
   {
     name: `${table}_no`,
     timing: "before" as const,

@@ -8,6 +8,7 @@ import { createTellerTraces } from "./observed-teller.ts";
 import { observeQueue } from "../queue/metrics.ts";
 import { observeBills } from "./bill-observer.ts";
 import { observeMemberships } from "./membership-observer.ts";
+import { observeReviews } from "./review-observer.ts";
 import { observePayments } from "./payment-observer.ts";
 import { observeProcess } from "./process-metrics.ts";
 import { observeStatements } from "./statements.ts";
@@ -58,6 +59,7 @@ export async function openTelemetry(options: TelemetryOptions) {
     memberships: observeMemberships(endpoint.meter, log),
     payments: observePayments(endpoint.meter, log),
     bills: observeBills(endpoint.meter, log),
+    reviews: observeReviews(endpoint.meter),
     queue: observeQueue(endpoint.meter, log),
     /** Sends what is left and stops observing. */
     async close(): Promise<void> {

@@ -76,8 +76,14 @@ function featureCommands({ books }: CatalogParts) {
       version: parse.readVersion(check, "version", request.version),
     }));
     const { answer, replayed } = await books.serve(publishFeature, command, signal);
-    const { feature, findings } = answer;
-    return { feature: render.feature(feature), findings: findings.map(render.finding), replayed };
+    const { feature, findings, reviewId } = answer;
+    return {
+      feature: render.feature(feature),
+      findings: findings.map(render.finding),
+      replayed,
+      // A preview keeps nothing.
+      reviewId: request.validateOnly ? "" : reviewId,
+    };
   };
   const retire: Handle<wire.RetireFeatureRequest, wire.RetireFeatureResponse> = async (
     request,

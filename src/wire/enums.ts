@@ -15,6 +15,11 @@ import type { OrderState, RefundState } from "../billing/order/order.ts";
 import type { LogType } from "../billing/quota/posting.ts";
 import type { RefundQuota } from "../billing/quota/refund-quota.ts";
 import type { ReservationState } from "../billing/quota/reservation.ts";
+import type { Verdict as DomainVerdict } from "../billing/review/finding.ts";
+import type {
+  LockPolicy as DomainLockPolicy,
+  ReviewKind as DomainReviewKind,
+} from "../billing/review/review.ts";
 import {
   Approval_Kind,
   Approval_State,
@@ -24,6 +29,7 @@ import {
 import { Membership_State, Membership_UserState, Plan_Rollover } from "../gen/billing/membership/v1/membership.ts";
 import { Channel, Order_State, Refund_State } from "../gen/billing/order/v1/order.ts";
 import { ApplyAbnormalRefundRequest_Receiver } from "../gen/billing/order/v1/order_service.ts";
+import { LockPolicy, ReviewKind, Verdict } from "../gen/billing/review/v1/review.ts";
 import { QuotaLog_Type, RefundReason, Reservation_State } from "../gen/billing/quota/v1/quota.ts";
 
 type NameOf<Enum> = Exclude<keyof Enum, "UNSPECIFIED" | "UNRECOGNIZED">;
@@ -52,6 +58,10 @@ export const REFUND_STATES: Names<RefundState> = namesOf(Refund_State);
 export const RECEIVERS: Names<"USER_BANK_CARD" | "MERCHANT_BANK_CARD"> = namesOf(
   ApplyAbnormalRefundRequest_Receiver,
 );
+
+export const LOCK_POLICIES: Names<DomainLockPolicy> = namesOf(LockPolicy);
+export const REVIEW_KINDS: Names<DomainReviewKind> = namesOf(ReviewKind);
+export const VERDICTS: Names<DomainVerdict> = namesOf(Verdict);
 
 /** What each reason means to the domain: a wish is none of the faults for which quota goes back. */
 const REFUND_REASON: Readonly<Record<NameOf<typeof RefundReason>, RefundQuota["reason"]>> = {

@@ -12,14 +12,7 @@ import type {
   QuotaOperationResult,
 } from "../gen/billing/quota/v1/quota_service.ts";
 import type { ObservedCall } from "../telemetry/observer.ts";
-import {
-  cancelledRefusal,
-  headerOf,
-  requestIdOf,
-  undecodable,
-  UNDECODABLE,
-  type WireCall,
-} from "./call.ts";
+import { cancelledRefusal, headerOf, requestIdOf, unreadable, type WireCall } from "./call.ts";
 import type { CallGate, Drainable } from "./call-gate.ts";
 import type { MethodAccess } from "./contract.ts";
 import { FieldCheck } from "./field.ts";
@@ -112,8 +105,9 @@ class OperationStream implements Drainable {
     // What was still buffered when the end was decided is left unanswered: the key makes it safe to
     // repeat.
     if (this.#ending !== undefined || this.#isOver) return;
-    if ((operation as unknown) === UNDECODABLE) {
-      this.#endWhenAnswered(failureOf(undecodable(), this.#occasion));
+    const fault = unreadable(operation);
+    if (fault !== undefined) {
+      this.#endWhenAnswered(failureOf(fault, this.#occasion));
       return;
     }
     this.#unanswered += 1;

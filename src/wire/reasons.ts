@@ -61,6 +61,7 @@ const SOURCE: Resource = { type: "billing.quota.v1.Grant.source", facts: ["sourc
 const ORDER: Resource = { type: "billing.order.v1.Order", facts: ["orderId"] };
 const REFUND: Resource = { type: "billing.order.v1.Refund", facts: ["refundId"] };
 const PAYMENT: Resource = { type: "billing.order.v1.Payment", facts: ["paymentId"] };
+const REVIEW: Resource = { type: "billing.review.v1.Review", facts: ["reviewId"] };
 const SUBJECT: Resource = { type: "subject", facts: ["subject"] };
 
 /** A full queue is served within about this time. */
@@ -262,4 +263,5 @@ export const REASONS = {
   PAYMENT_REFUSED: unmet(["code"], undefined, "微信支付未受理，请联系客服。"),
   PAYMENT_UNAVAILABLE: unavailable(PAYMENT_RETRY_MS, "微信支付暂时不可用，请稍后重试。"),
   PAYMENT_NOT_CONFIGURED: unmet([], undefined, "本服务尚未开通微信支付。"),
+  REVIEW_NOT_FOUND: notFound(["reviewId"], REVIEW, "审查记录不存在。"),
 } satisfies Readonly<Record<WireReason, ReasonRule>> & Readonly<Record<Reason, ReasonRule>>;

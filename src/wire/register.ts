@@ -6,7 +6,7 @@ import type {
   ServiceDefinition,
   UntypedHandleCall,
 } from "@grpc/grpc-js";
-import { unary, UNDECODABLE, type Handle } from "./call.ts";
+import { OVERSIZED, REQUEST_BYTES_MAX, unary, UNDECODABLE, type Handle } from "./call.ts";
 import type { CallGate } from "./call-gate.ts";
 
 /** The handlers that a generated service interface asks for, streams apart. */
@@ -25,9 +25,15 @@ type UnaryName<Service, Method extends keyof Service> = string extends Method
     ? Method
     : never;
 
+export interface RegisterOptions {
+  /** The streaming methods, by name, as grpc-js wants them. */
+  readonly streams?: Readonly<Record<string, UntypedHandleCall>>;
+  /** Larger requests are refused; REQUEST_BYTES_MAX when absent. The server's own limit is the largest of all. */
+  readonly requestBytesMax?: number;
+}
+
 /**
  * Registers a service.
- * @param streams the streaming methods, by name, as grpc-js wants them
  * @throws Error when the contract doesn't say who may call a method
  */
 export function registerService<Service>(
@@ -35,11 +41,11 @@ export function registerService<Service>(
   gate: CallGate,
   definition: ServiceDefinition,
   handles: HandlesOf<Service>,
-  streams: Readonly<Record<string, UntypedHandleCall>> = {},
+  { streams = {}, requestBytesMax = REQUEST_BYTES_MAX }: RegisterOptions = {},
 ): void {
   const byName = handles as Readonly<Record<string, Handle<unknown, unknown>>>;
   const methods = Object.entries(definition);
-  const tolerant = methods.map(([name, method]) => [name, withTolerance(method)]);
+  const tolerant = methods.map(([name, method]) => [name, withTolerance(method, requestBytesMax)]);
   const implementation = methods.map(([name, { path }]) => [
     name,
     streams[name] ?? unary(gate, path, byName[name]!),
@@ -48,15 +54,17 @@ export function registerService<Service>(
 }
 
 /**
- * Bytes that are no message reach the handler as UNDECODABLE: grpc-js itself would answer INTERNAL,
- * before it is known who calls.
+ * Bytes that are no message reach the handler as UNDECODABLE, and too many as OVERSIZED: grpc-js itself would
+ * answer INTERNAL, before it is known who calls.
  */
 function withTolerance<Request, Response>(
   method: MethodDefinition<Request, Response>,
+  bytesMax: number,
 ): MethodDefinition<Request, Response> {
   return {
     ...method,
     requestDeserialize(bytes) {
+      if (bytes.length > bytesMax) return OVERSIZED as Request;
       try {
         return method.requestDeserialize(bytes);
       } catch {

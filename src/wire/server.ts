@@ -27,6 +27,10 @@ import {
   QuotaServiceService,
   type QuotaServiceServer,
 } from "../gen/billing/quota/v1/quota_service.ts";
+import {
+  ReviewServiceService,
+  type ReviewServiceServer,
+} from "../gen/billing/review/v1/review_service.ts";
 import type { CallObserver, Log } from "../telemetry/observer.ts";
 import { CallGate } from "./call-gate.ts";
 import { catalogHandlers, type CatalogParts } from "./catalog-service.ts";
@@ -37,6 +41,7 @@ import { orderHandlers, type OrderParts } from "./order-service.ts";
 import { processQuota } from "./process-quota.ts";
 import { quotaHandlers, quotaOperations, type QuotaParts } from "./quota-service.ts";
 import { registerService } from "./register.ts";
+import { REVIEW_BYTES_MAX, reviewHandlers, type ReviewParts } from "./review-service.ts";
 
 export interface ServerOptions {
   readonly host: string;
@@ -50,6 +55,7 @@ export interface ServerOptions {
   readonly membership: MembershipParts;
   readonly catalog: CatalogParts;
   readonly orders: OrderParts;
+  readonly reviews: ReviewParts;
   readonly observer: CallObserver;
   readonly log: Log;
   /** Calls and streams open at one time; OPEN_CALLS_MAX when absent. */
@@ -85,8 +91,8 @@ export const OPEN_CALLS_MAX = 8_192;
 const FLUSH_MAX_MS = 1_000;
 
 const LIMITS: GrpcOptions = {
-  // Our largest request, 1000 ids in SetFeatureAccess, takes 65 KiB.
-  "grpc.max_receive_message_length": 1024 * 1024,
+  // Of the service that takes the most; the others refuse at REQUEST_BYTES_MAX by themselves.
+  "grpc.max_receive_message_length": REVIEW_BYTES_MAX,
   // Calls of one connection at one time; further ones wait in their client.
   "grpc.max_concurrent_streams": 2_000,
   // A peer that vanished without a word is noticed within 80 seconds.
@@ -119,11 +125,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     QuotaServiceService,
     quotaHandlers(options.quota),
     {
-      processQuota: processQuota(
-        gate,
-        QuotaServiceService.processQuota.path,
-        quotaOperations(options.quota),
-      ),
+      streams: {
+        processQuota: processQuota(
+          gate,
+          QuotaServiceService.processQuota.path,
+          quotaOperations(options.quota),
+        ),
+      },
     },
   );
   const membership = membershipHandlers(options.membership);
@@ -132,6 +140,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   registerService<CatalogServiceServer>(server, gate, CatalogServiceService, catalog);
   const orders = orderHandlers(options.orders);
   registerService<OrderServiceServer>(server, gate, OrderServiceService, orders);
+  const reviews = reviewHandlers(options.reviews);
+  registerService<ReviewServiceServer>(server, gate, ReviewServiceService, reviews, {
+    requestBytesMax: REVIEW_BYTES_MAX,
+  });
   const setReady = addHealth(server);
   addReflection(server, contract.descriptors);
   const address = hostText(options.host);
@@ -181,9 +193,13 @@ function bind(server: Server, address: string, credentials: ServerCredentials): 
 
 /** Health for the whole server and for each service; balancers ask without a credential. */
 function addHealth(server: Server): (ready: boolean) => void {
-  const services = [QuotaServiceService, MembershipServiceService, CatalogServiceService].map(
-    (service) => Object.values(service)[0]!.path.split("/")[1]!,
-  );
+  const services = [
+    QuotaServiceService,
+    MembershipServiceService,
+    CatalogServiceService,
+    OrderServiceService,
+    ReviewServiceService,
+  ].map((service) => Object.values(service)[0]!.path.split("/")[1]!);
   const health = new HealthImplementation();
   health.addToServer(server);
   const setReady = (ready: boolean) => {

@@ -9,6 +9,8 @@ import { createCatalogReader } from "../../src/store/catalog-reader.ts";
 import { createMembershipReader } from "../../src/store/membership-books.ts";
 import { createOrderReader } from "../../src/store/order-reader.ts";
 import { closeOrm, openOrm } from "../../src/store/orm.ts";
+import { openReviewer } from "../../src/reviews.ts";
+import { createReviewBooks, createReviewReader } from "../../src/store/review-books.ts";
 import { UNOBSERVED_CALLS, type Log, type LogFacts } from "../../src/telemetry/observer.ts";
 import type { Identity } from "../../src/wire/identity.ts";
 import { startServer, type RunningServer, type ServerOptions } from "../../src/wire/server.ts";
@@ -105,6 +107,7 @@ export async function startTestService(
   // A pool that was never used isn't closed with the ORM, and its timer keeps the process alive.
   await catalogReader.listPlans();
   const { log, lines } = keepingLog();
+  const reviewer = openReviewer({ books: createReviewBooks(orm, bank.context), now: Date.now });
   const server = await startServer({
     host: options.host ?? "127.0.0.1",
     port: 0,
@@ -124,6 +127,7 @@ export async function startTestService(
       reader: createOrderReader(orm, bank.context.sealer),
       now: options.now ?? Date.now,
     },
+    reviews: { reviewer, reader: createReviewReader(orm) },
     observer: options.observer ?? UNOBSERVED_CALLS,
     log,
     drainTimeoutMs: options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 
 import { fromJson, type JsonValue } from "@bufbuild/protobuf";
@@ -94,8 +94,9 @@ for (const path of WITH_CALLS) {
 
 describe("docs/operations.md", () => {
   it("names only metrics that the server has", () => {
-    const sources = ["instruments.ts", "process-metrics.ts"].map((name) =>
-      readFileSync(join(ROOT, "src/telemetry", name), "utf8").replaceAll(".", "_"),
+    const files = readdirSync(join(ROOT, "src/telemetry")).map((name) => `src/telemetry/${name}`);
+    const sources = [...files, "src/queue/metrics.ts"].map((path) =>
+      readFileSync(join(ROOT, path), "utf8").replaceAll(".", "_"),
     );
     const { prose } = readDocument("docs/operations.md");
     const asked = prose.match(/\b(?:billing|rpc_server|nodejs|process)_[a-z_]+\b/g) ?? [];

@@ -76,7 +76,7 @@ function comparable(line: string): string {
   return line
     .trim()
     .replace(/,$/, "")
-    .replaceAll(/\b(rsv|grt|apr|op)_[0-9A-Z]+/g, "$1_…")
+    .replaceAll(/\b(rsv|grt|apr|rev|op)_[0-9A-Z]+/g, "$1_…")
     .replaceAll(/"\d{4}-\d\d-\d\dT[\d:.]+Z"/g, "TIME")
     .replaceAll(/"\d+\.\d+s"/g, "WAIT")
     .replace(/("nextPageToken":) .*/, "$1 TOKEN");

@@ -8,6 +8,7 @@ import { observeBills } from "../../src/telemetry/bill-observer.ts";
 import { createInstruments } from "../../src/telemetry/instruments.ts";
 import { observeMemberships } from "../../src/telemetry/membership-observer.ts";
 import { observePayments } from "../../src/telemetry/payment-observer.ts";
+import { observeReviews } from "../../src/telemetry/review-observer.ts";
 import { observeProcess } from "../../src/telemetry/process-metrics.ts";
 import { keepingLog } from "../support/service.ts";
 
@@ -106,6 +107,7 @@ function knownSeries(): ReadonlySet<string> {
   createInstruments(recording);
   observeProcess(recording)();
   const { log } = keepingLog();
+  observeReviews(recording);
   for (const observe of [observeBills, observePayments, observeMemberships, observeQueue]) {
     observe(recording, log);
   }

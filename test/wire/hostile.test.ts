@@ -153,12 +153,20 @@ for (const flavour of flavours()) {
 
     it("a message of more than 1 MiB is refused, compressed or not", async () => {
       const large = reserveOf("u1", { labels: new Map([["k", "v".repeat(2 * 1024 * 1024)]]) });
+      const told = await assertRefused(service.call(Quota.reserveQuota, large), "INVALID_FIELD");
+      assert.match(told.message, /at most 1048576 bytes/);
+      const bomb = gzipSync(ReserveQuotaRequest.encode(large).finish());
+      assert.ok(bomb.length < 10_000);
+      assert.equal(await rawCall(service.address, Quota.reserveQuota.path, frame(bomb, 1)), "3");
+    });
+
+    it("a message of more than any service takes is not even held in memory", async () => {
+      const large = reserveOf("u1", { labels: new Map([["k", "v".repeat(5 * 1024 * 1024)]]) });
       await assert.rejects(
         service.call(Quota.reserveQuota, large),
         ({ code }: ServiceError) => code === status.RESOURCE_EXHAUSTED,
       );
       const bomb = gzipSync(ReserveQuotaRequest.encode(large).finish());
-      assert.ok(bomb.length < 10_000);
       assert.equal(await rawCall(service.address, Quota.reserveQuota.path, frame(bomb, 1)), "8");
     });
 

@@ -2,6 +2,7 @@
  * Features and approvals as they are kept with an idempotency key and in the audit trail: JSON in
  * which amounts are numbers. AMOUNT_MAX keeps them exact.
  */
+import type { ReviewId } from "../id.ts";
 import type { Finding } from "../review/finding.ts";
 import type { Approval, ApprovalMatter, QuotaAdjustment } from "./approval.ts";
 import type { Feature } from "./feature.ts";
@@ -50,6 +51,21 @@ export const reviewedFeatureAnswers = {
   read: (text: string): ReviewedFeatureAnswer => {
     const [feature, findings] = JSON.parse(text);
     return { feature: readFeature(feature), findings };
+  },
+};
+
+/** A version in force, and the review with which it was published. */
+export interface PublishedFeatureAnswer extends ReviewedFeatureAnswer {
+  /** Empty for versions that were published before reviews were kept. */
+  readonly reviewId: ReviewId | "";
+}
+
+export const publishedFeatureAnswers = {
+  write: ({ feature, findings, reviewId }: PublishedFeatureAnswer): string =>
+    JSON.stringify([storeFeature(feature), findings, reviewId]),
+  read: (text: string): PublishedFeatureAnswer => {
+    const [feature, findings, reviewId = ""] = JSON.parse(text);
+    return { feature: readFeature(feature), findings, reviewId };
   },
 };
 

@@ -2,7 +2,8 @@
  * Changes of the catalogue: what a use case sees, what it decides, and what is written. As with
  * quota, it looks at the desk and decides; it fetches nothing and changes nothing.
  */
-import type { ApprovalId, Caller, FeatureId, UserId } from "../id.ts";
+import type { ApprovalId, Caller, FeatureId, ReviewId, UserId } from "../id.ts";
+import type { NewReview } from "../review/review.ts";
 import type { Approval } from "./approval.ts";
 import type { Feature } from "./feature.ts";
 import type { OfferFile, OfferKind, OfferVersion } from "./offer.ts";
@@ -19,7 +20,7 @@ export interface CatalogDesk {
   readonly offer: OfferFile | undefined;
   /** True when the user that is named is registered. */
   readonly knowsUser: boolean;
-  newId(prefix: "apr"): string;
+  newId(prefix: "apr" | "rev"): string;
 }
 
 /** A known feature. While a command looks at it, nobody else changes the catalogue. */
@@ -45,7 +46,11 @@ export interface CatalogNeeds {
   /** Users who may be on its list, to be counted with all who are. */
   readonly userIds?: readonly UserId[];
   /** A plan, pack or campaign, under the catalogue's lock, and perhaps one version of it. */
-  readonly offer?: { readonly kind: OfferKind; readonly offerId: string; readonly version?: number };
+  readonly offer?: {
+    readonly kind: OfferKind;
+    readonly offerId: string;
+    readonly version?: number;
+  };
   /** An approval, under its lock. */
   readonly approvalId?: ApprovalId;
   /** A user who has to be registered. */
@@ -65,9 +70,18 @@ export interface CatalogWrites {
     readonly add: readonly UserId[];
     readonly remove: readonly UserId[];
   };
+  /** What the reviewer said to what is published. */
+  readonly reviews?: readonly DecidedReview[];
   /** True when what can be reserved is another afterwards: all servers must read it again. */
   readonly changesInForce?: boolean;
   readonly notes: readonly AuditNote[];
+}
+
+/** A review that is kept under the id that the answer names. */
+export interface DecidedReview extends Omit<NewReview, "contentSha256"> {
+  readonly reviewId: ReviewId;
+  /** What was reviewed: its hash is kept. */
+  readonly content: string;
 }
 
 /** What a change leaves in the audit trail; who and when are added when it is written. */

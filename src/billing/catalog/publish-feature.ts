@@ -1,9 +1,10 @@
 /** PublishFeature: puts a draft in force, in place of the version before it. */
-import type { FeatureId } from "../id.ts";
+import type { FeatureId, ReviewId } from "../id.ts";
 import { Refusal } from "../refusal.ts";
+import { featureReview } from "../review/feature-review.ts";
 import { reviewFeature, ZERO_COST_RULE_ID } from "../review/feature-rules.ts";
 import type { Finding } from "../review/finding.ts";
-import { reviewedFeatureAnswers, storeFeature, type ReviewedFeatureAnswer } from "./answers.ts";
+import { publishedFeatureAnswers, storeFeature, type PublishedFeatureAnswer } from "./answers.ts";
 import { featureSubject, type FeatureVersionRef } from "./approval.ts";
 import type { CatalogUseCase } from "./desk.ts";
 import type { Feature } from "./feature.ts";
@@ -12,17 +13,19 @@ import type { Feature } from "./feature.ts";
  * Refused as FEATURE_NOT_FOUND, FEATURE_STATE_INVALID, REVIEW_FAILED, APPROVAL_REQUIRED: the first
  * of these that applies. Approval is asked for last, when nothing else stands against the version.
  */
-export const publishFeature: CatalogUseCase<FeatureVersionRef, ReviewedFeatureAnswer> = {
+export const publishFeature: CatalogUseCase<FeatureVersionRef, PublishedFeatureAnswer> = {
   method: "PublishFeature",
   needs: ({ featureId, version }) => ({ featureId, version }),
   content: ({ featureId, version }) => ({ feature_id: featureId, version: String(version) }),
-  decide({ file, nowMs }, { featureId }) {
+  decide({ file, nowMs, newId }, { featureId }) {
     const draft = file?.named;
     if (file === undefined || draft === undefined) throw featureNotFound(featureId);
     if (draft.state !== "DRAFT") throw stateInvalid(draft);
     const findings = reviewFeature({ terms: draft, zeroCostApproved: file.zeroCostApproved });
     refuseFailures(draft, findings);
     const feature: Feature = { ...draft, state: "PUBLISHED", publishTimeMs: nowMs };
+    const reviewId = newId("rev") as ReviewId;
+    const review = { ...featureReview(draft, storeFeature(draft), findings), reviewId };
     const before = file.inForce;
     const superseded: Feature[] = before ? [{ ...before, state: "SUPERSEDED" }] : [];
     const note = {
@@ -33,11 +36,16 @@ export const publishFeature: CatalogUseCase<FeatureVersionRef, ReviewedFeatureAn
       reason: "",
     };
     return {
-      writes: { features: [...superseded, feature], changesInForce: true, notes: [note] },
-      answer: { feature, findings },
+      writes: {
+        features: [...superseded, feature],
+        reviews: [review],
+        changesInForce: true,
+        notes: [note],
+      },
+      answer: { feature, findings, reviewId },
     };
   },
-  answers: reviewedFeatureAnswers,
+  answers: publishedFeatureAnswers,
 };
 
 export function featureNotFound(featureId: FeatureId): Refusal {

@@ -10,7 +10,7 @@ import { requestApproval } from "../../../src/billing/catalog/request-approval.t
 import { retireFeature } from "../../../src/billing/catalog/retire-feature.ts";
 import { serveCatalog } from "../../../src/billing/catalog/serve.ts";
 import { setFeatureAccess } from "../../../src/billing/catalog/set-feature-access.ts";
-import type { ApprovalId, FeatureId, UserId } from "../../../src/billing/id.ts";
+import type { ApprovalId, FeatureId, ReviewId, UserId } from "../../../src/billing/id.ts";
 import { BadField, Refusal } from "../../../src/billing/refusal.ts";
 
 /** Objects as programs write them: the default has some without a prototype. */
@@ -179,7 +179,7 @@ describe("the catalogue's decisions", () => {
           publishTimeMs,
           createdBy: "ada",
         };
-        const answer = { feature, findings: [] };
+        const answer = { feature, findings: [], reviewId: "rev_1" as ReviewId };
         const { answers } = publishFeature;
         assert.deepEqual(answers.read(answers.write(answer)), answer);
         const retired = retireFeature.answers.write({ feature });

@@ -81,6 +81,8 @@ export interface PublishFeatureResponse {
   findings: ReviewFinding[];
   /** True when this is the answer of an earlier call with the same key. */
   replayed: boolean;
+  /** The reviewer's own record of it, for ReviewService.GetReview; empty after `validate_only`. */
+  reviewId: string;
 }
 
 /** Asks to take a feature out of force. */
@@ -852,7 +854,7 @@ export const PublishFeatureRequest: MessageFns<PublishFeatureRequest> = {
 };
 
 function createBasePublishFeatureResponse(): PublishFeatureResponse {
-  return { feature: undefined, findings: [], replayed: false };
+  return { feature: undefined, findings: [], replayed: false, reviewId: "" };
 }
 
 export const PublishFeatureResponse: MessageFns<PublishFeatureResponse> = {
@@ -865,6 +867,9 @@ export const PublishFeatureResponse: MessageFns<PublishFeatureResponse> = {
     }
     if (message.replayed !== false) {
       writer.uint32(24).bool(message.replayed);
+    }
+    if (message.reviewId !== "") {
+      writer.uint32(34).string(message.reviewId);
     }
     return writer;
   },
@@ -906,6 +911,14 @@ export const PublishFeatureResponse: MessageFns<PublishFeatureResponse> = {
             message.replayed = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reviewId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -928,6 +941,7 @@ export const PublishFeatureResponse: MessageFns<PublishFeatureResponse> = {
       : undefined;
     message.findings = object.findings?.map((e) => ReviewFinding.fromPartial(e)) || [];
     message.replayed = object.replayed ?? false;
+    message.reviewId = object.reviewId ?? "";
     return message;
   },
 };

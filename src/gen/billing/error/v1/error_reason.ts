@@ -162,6 +162,8 @@ export const ErrorReason = {
   PAYMENT_UNAVAILABLE: 101,
   /** PAYMENT_NOT_CONFIGURED - FAILED_PRECONDITION []. This server has no merchant account configured. */
   PAYMENT_NOT_CONFIGURED: 102,
+  /** REVIEW_NOT_FOUND - NOT_FOUND [reviewId]. No such review. */
+  REVIEW_NOT_FOUND: 103,
   /** OFFER_NOT_FOUND - NOT_FOUND [offerId]. No such plan, pack or campaign, or no such version of it. */
   OFFER_NOT_FOUND: 90,
   /** OFFER_STATE_INVALID - FAILED_PRECONDITION [offerId, version, state]. The version's state doesn't allow this. */
@@ -242,6 +244,7 @@ export namespace ErrorReason {
   export type PAYMENT_REFUSED = typeof ErrorReason.PAYMENT_REFUSED;
   export type PAYMENT_UNAVAILABLE = typeof ErrorReason.PAYMENT_UNAVAILABLE;
   export type PAYMENT_NOT_CONFIGURED = typeof ErrorReason.PAYMENT_NOT_CONFIGURED;
+  export type REVIEW_NOT_FOUND = typeof ErrorReason.REVIEW_NOT_FOUND;
   export type OFFER_NOT_FOUND = typeof ErrorReason.OFFER_NOT_FOUND;
   export type OFFER_STATE_INVALID = typeof ErrorReason.OFFER_STATE_INVALID;
   export type OFFER_REVIEW_FAILED = typeof ErrorReason.OFFER_REVIEW_FAILED;
