@@ -39,6 +39,8 @@ export interface Config {
   readonly sweepIntervalMs: number;
   /** How long before its end a membership is told of; 0: never. */
   readonly membershipExpiringMs: number;
+  /** From the end of a check of the ledgers to the begin of the next; 0: never. */
+  readonly ledgerCheckIntervalMs: number;
   readonly drainTimeoutMs: number;
   /** Undefined: no merchant account, and nothing is sold. */
   readonly wechat: WechatConfig | undefined;
@@ -234,6 +236,7 @@ function configOf(values: Values, files: Files): Config {
     refundWindowMs: values.REFUND_WINDOW_HOURS * HOUR_MS,
     sweepIntervalMs: values.SWEEP_INTERVAL_SECONDS * SECOND_MS,
     membershipExpiringMs: values.MEMBERSHIP_EXPIRING_DAYS * DAY_MS,
+    ledgerCheckIntervalMs: values.LEDGER_CHECK_INTERVAL_SECONDS * SECOND_MS,
     drainTimeoutMs: values.DRAIN_TIMEOUT_SECONDS * SECOND_MS,
     wechat: merchant && {
       merchant,

@@ -8,6 +8,7 @@ import { ConfigError, loadConfig, type Config } from "./config.ts";
 import { createReadiness, lookAtDatabase, type Finding, type Readiness } from "./job/readiness.ts";
 import { startMembershipSweeper, type MembershipSweeper } from "./job/membership-sweeper.ts";
 import { startSweeper, type Sweeper } from "./job/sweeper.ts";
+import { openLedgers, type Ledgers } from "./ledgers.ts";
 import { Closers, runUntilSignal, type Program } from "./lifecycle.ts";
 import { openPayments, type Payments } from "./payments.ts";
 import type { Reviewer } from "./billing/review/review.ts";
@@ -77,15 +78,18 @@ async function assemble(config: Config, closers: Closers): Promise<Service> {
   let sweeper: Sweeper | undefined;
   let memberships: MembershipSweeper | undefined;
   let queue: RunningQueue | undefined;
+  let ledgers: Promise<Ledgers | undefined> | undefined;
   void readiness.first.then(() => {
     sweeper = sweep(config, telemetry, store);
     memberships = sweepMemberships(config, telemetry, store);
     queue = deliver(config, telemetry, store);
+    ledgers = checkLedgers(config, telemetry, store);
     payments?.startChecking();
   });
   closers.add("sweeper", async () => sweeper?.stop());
   closers.add("membership sweeper", async () => memberships?.stop());
   closers.add("queue", async () => queue?.close());
+  closers.add("ledger check", async () => (await ledgers)?.close());
   watch(config, telemetry, store, readiness, wire);
   closers.add("readiness", async () => readiness.stop());
   const { host } = config.grpc;
@@ -264,6 +268,16 @@ function sweepMemberships(
     aheadMs: config.membershipExpiringMs,
     observer: telemetry.memberships,
   });
+}
+
+async function checkLedgers(
+  { database: { url, tls }, ledgerCheckIntervalMs: intervalMs }: Config,
+  { log, ledgers: observer }: Telemetry,
+  { context }: Store,
+): Promise<Ledgers | undefined> {
+  if (intervalMs === 0) return undefined;
+  const warn = (text: string) => log.warn({ text }, "a word of the ORM");
+  return openLedgers({ database: { url, tls, warn }, context, intervalMs, observer });
 }
 
 function deliver(config: Config, telemetry: Telemetry, { orm, relay }: Store): RunningQueue {

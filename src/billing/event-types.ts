@@ -44,6 +44,7 @@ export const EVENTS = {
     "state_differs",
     "doubled",
   ],
+  "ledger.broken": ["check_id", "rule", "row_id", "expected", "found"],
   "membership.registered": MEMBERSHIP,
   "membership.activated": MEMBERSHIP,
   "membership.renewed": MEMBERSHIP,

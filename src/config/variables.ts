@@ -122,6 +122,11 @@ export const VARIABLES = {
     "3",
     "How long before a membership's end the event `membership.expiring` tells of it; 0: never.",
   ),
+  LEDGER_CHECK_INTERVAL_SECONDS: preset(
+    whole("seconds", 0, 604_800),
+    "3600",
+    "Pause between two checks of all ledgers, see [docs/ledger.md](ledger.md), by one server at a time; 0: never by this one.",
+  ),
   DRAIN_TIMEOUT_SECONDS: preset(
     whole("seconds", 1, 600),
     "25",

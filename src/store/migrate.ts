@@ -8,6 +8,7 @@ import * as products from "../../migrations/Migration20261123000006_products.ts"
 import * as membership from "../../migrations/Migration20261123000007_membership.ts";
 import * as bills from "../../migrations/Migration20261123000008_bills.ts";
 import * as reviews from "../../migrations/Migration20261123000009_reviews.ts";
+import * as ledgerChecks from "../../migrations/Migration20261123000012_ledger_checks.ts";
 import { closeOrm, openOrm, type DatabaseTls, type SessionQuery } from "./orm.ts";
 
 /** All migrations in their order. Names are never changed: the database remembers them. */
@@ -43,6 +44,10 @@ const MIGRATIONS = [
   {
     name: "Migration20261123000009_reviews",
     class: reviews.Migration20261123000009_reviews,
+  },
+  {
+    name: "Migration20261123000012_ledger_checks",
+    class: ledgerChecks.Migration20261123000012_ledger_checks,
   },
 ];
 

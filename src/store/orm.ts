@@ -4,6 +4,7 @@ import { defineConfig, MikroORM, type Options } from "@mikro-orm/mysql";
 import { format, type Pool } from "mysql2";
 import { boundWaits } from "./bounded-pool.ts";
 import { BILL_TABLES } from "./bill-tables.ts";
+import { LEDGER_CHECK_TABLES } from "./ledger-check-tables.ts";
 import { QUEUE_TABLES } from "./queue-tables.ts";
 import { ReviewTable } from "./review-rows.ts";
 import { TABLES } from "./tables.ts";
@@ -103,7 +104,13 @@ function configOf(options: OrmOptions): Options {
   const warn = options.warn ?? ((message: string) => console.error(message));
   return defineConfig({
     clientUrl: options.url,
-    entities: [...TABLES, ...BILL_TABLES, ...QUEUE_TABLES, ReviewTable],
+    entities: [
+      ...TABLES,
+      ...BILL_TABLES,
+      ...QUEUE_TABLES,
+      ...LEDGER_CHECK_TABLES,
+      ReviewTable,
+    ],
     extensions: [Migrator],
     multipleStatements: options.severalStatements ?? false,
     charset: "utf8mb4",

@@ -7,6 +7,7 @@ import { openMetricsEndpoint } from "./metrics-endpoint.ts";
 import { createTellerTraces } from "./observed-teller.ts";
 import { observeQueue } from "../queue/metrics.ts";
 import { observeBills } from "./bill-observer.ts";
+import { observeLedgers } from "./ledger-observer.ts";
 import { observeMemberships } from "./membership-observer.ts";
 import { observeReviews } from "./review-observer.ts";
 import { observePayments } from "./payment-observer.ts";
@@ -60,6 +61,7 @@ export async function openTelemetry(options: TelemetryOptions) {
     payments: observePayments(endpoint.meter, log),
     bills: observeBills(endpoint.meter, log),
     reviews: observeReviews(endpoint.meter),
+    ledgers: observeLedgers(endpoint.meter, log),
     queue: observeQueue(endpoint.meter, log),
     /** Sends what is left and stops observing. */
     async close(): Promise<void> {

@@ -106,6 +106,7 @@ for (const [at, flavour] of flavours().toReversed().entries()) {
         DB_POOL_MAX: "96",
         PAYMENT_CHECK_INTERVAL_SECONDS: "3600",
         SWEEP_INTERVAL_SECONDS: "3600",
+        LEDGER_CHECK_INTERVAL_SECONDS: "0",
       });
     const newPurchase = async (isRefunded: boolean): Promise<Purchase> => ({
       userId: await bank.member(0),

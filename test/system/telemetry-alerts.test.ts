@@ -6,6 +6,7 @@ import { metrics, type Meter } from "@opentelemetry/api";
 import { observeQueue } from "../../src/queue/metrics.ts";
 import { observeBills } from "../../src/telemetry/bill-observer.ts";
 import { createInstruments } from "../../src/telemetry/instruments.ts";
+import { observeLedgers } from "../../src/telemetry/ledger-observer.ts";
 import { observeMemberships } from "../../src/telemetry/membership-observer.ts";
 import { observePayments } from "../../src/telemetry/payment-observer.ts";
 import { observeReviews } from "../../src/telemetry/review-observer.ts";
@@ -108,7 +109,13 @@ function knownSeries(): ReadonlySet<string> {
   observeProcess(recording)();
   const { log } = keepingLog();
   observeReviews(recording);
-  for (const observe of [observeBills, observePayments, observeMemberships, observeQueue]) {
+  for (const observe of [
+    observeBills,
+    observeLedgers,
+    observePayments,
+    observeMemberships,
+    observeQueue,
+  ]) {
     observe(recording, log);
   }
   return series;

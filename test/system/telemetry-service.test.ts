@@ -100,6 +100,7 @@ for (const flavour of flavours()) {
         teller: { lanes: 2, batchMax: 256, queueMax: 1_024 },
         refundWindowMs: 3_600_000,
         sweepIntervalMs: 50,
+        ledgerCheckIntervalMs: 0,
         membershipExpiringMs: 0,
         drainTimeoutMs: 5_000,
         wechat: undefined,

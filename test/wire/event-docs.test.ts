@@ -31,7 +31,8 @@ describe("the events in docs/queue.md", () => {
     const more = ["request-refund.ts", "settle-payment.ts"].concat(orders).map((name) => `order/${name}`);
     const code = [...files, ...more].map((name) => readFileSync(join(ROOT, "src/billing", name), "utf8"));
     const bills = readFileSync(join(ROOT, "src/store/bill-books.ts"), "utf8");
-    const text = [...code, bills].join("\n");
+    const ledger = readFileSync(join(ROOT, "src/store/ledger-check-records.ts"), "utf8");
+    const text = [...code, bills, ledger].join("\n");
     for (const type of Object.keys(EVENTS)) assert.ok(text.includes(`"${type}"`), type);
   });
 });
