@@ -10,10 +10,22 @@ export interface Endpoint {
   /** As it stands in the books, in logs and in metrics. */
   readonly name: string;
   readonly url: string;
-  /** The newest first; each message bears a signature by each of them. */
+  /** The newest first; each message bears a signature by each of them. None for a robot. */
   readonly secrets: readonly Buffer[];
+  /** Where messages go to a group chat, in the form that its robot takes. */
+  readonly robot?: Robot;
   /** Types, beginnings of types such as `order.*`, or `*` for all. */
   readonly types: readonly string[];
+}
+
+/** A robot of a group chat: 企业微信, 钉钉, 飞书. */
+export type RobotKind = "wecom" | "dingtalk" | "feishu";
+const ROBOT_KINDS = ["wecom", "dingtalk", "feishu"] as const satisfies readonly RobotKind[];
+
+export interface Robot {
+  readonly kind: RobotKind;
+  /** What its messages are signed with; undefined where it asks for no signature. */
+  readonly secret: string | undefined;
 }
 
 /** Each has connections of its own on every server; systems that need more put a hub behind one. */
@@ -30,17 +42,20 @@ const ENDPOINT = z
   .strictObject({
     name: z.string().regex(NAME, `must match ${NAME}`),
     url: z.string().max(URL_LENGTH_MAX),
-    secrets: z.array(z.string()).min(1).max(SECRETS_MAX),
+    robot: z.enum(ROBOT_KINDS).optional(),
+    secrets: z.array(z.string()).max(SECRETS_MAX).default([]),
     types: z.array(z.string()).min(1).max(TYPES_MAX),
     allow_http: z.boolean().default(false),
   })
-  .superRefine(({ url, secrets, types, allow_http: mayBePlain }, context) => {
+  .superRefine(({ url, robot, secrets, types, allow_http: mayBePlain }, context) => {
     const fault = (message: string, ...path: (string | number)[]) =>
       context.addIssue({ code: "custom", message, path });
     const wrong = wrongAddress(url, mayBePlain);
     if (wrong !== undefined) fault(wrong, "url");
+    const wrongList = wrongSecrets(robot, secrets);
+    if (wrongList !== undefined) fault(wrongList, "secrets");
     secrets.forEach((secret, at) => {
-      if (parseSecret(secret) === undefined) {
+      if (robot === undefined && parseSecret(secret) === undefined) {
         fault("must be whsec_ and 24 to 64 bytes in base64", "secrets", at);
       }
     });
@@ -62,12 +77,11 @@ export function parseEndpoints(text: string): { endpoints: Endpoint[]; faults: s
   if (json === undefined) return { endpoints: [], faults: ["is not JSON"] };
   const parsed = ENDPOINTS.safeParse(json);
   if (!parsed.success) return { endpoints: [], faults: parsed.error.issues.map(describe) };
-  const endpoints = parsed.data.map(({ name, url, secrets, types }) => ({
-    name,
-    url,
-    secrets: secrets.map((secret) => parseSecret(secret)!),
-    types,
-  }));
+  const endpoints = parsed.data.map(({ name, url, robot, secrets, types }) =>
+    robot === undefined
+      ? { name, url, secrets: secrets.map((secret) => parseSecret(secret)!), types }
+      : { name, url, secrets: [], robot: { kind: robot, secret: secrets[0] }, types },
+  );
   const faults = endpoints.flatMap(({ name }, at) => {
     const first = endpoints.findIndex((other) => other.name === name);
     return first === at ? [] : [`[${at}].name is that of [${first}] too`];
@@ -83,6 +97,21 @@ export function wants({ types }: Pick<Endpoint, "types">, type: string): boolean
       pattern === type ||
       (pattern.endsWith(".*") && type.startsWith(pattern.slice(0, -1))),
   );
+}
+
+/** What is wrong with the number of secrets; their form is looked at apart. */
+function wrongSecrets(
+  robot: RobotKind | undefined,
+  secrets: readonly string[],
+): string | undefined {
+  if (robot === undefined)
+    return secrets.length === 0 ? "must have at least one secret" : undefined;
+  if (robot === "wecom") {
+    return secrets.length > 0 ? "must be left out: this robot knows no signature" : undefined;
+  }
+  const isFit =
+    secrets.length <= 1 && secrets.every((secret) => /^[\x21-\x7e]{1,200}$/.test(secret));
+  return isFit ? undefined : "must be one secret at most, as the robot's settings show it";
 }
 
 /** What is wrong with an address, as the end of a sentence; undefined where nothing is. */

@@ -4,17 +4,13 @@
  */
 import type { MikroORM } from "@mikro-orm/mysql";
 import type { EventId } from "../billing/event.ts";
-import {
-  claimDelivery,
-  dueDeliveries,
-  endAttempt,
-  type AttemptEnd,
-} from "../store/delivery.ts";
+import { claimDelivery, dueDeliveries, endAttempt, type AttemptEnd } from "../store/delivery.ts";
 import type { Claim } from "../store/delivery-rows.ts";
 import type { Endpoint } from "./endpoints.ts";
 import type { QueueObserver } from "./observer.ts";
 import { pauseAfter } from "./schedule.ts";
 import { Slots } from "./slots.ts";
+import { sendToRobot } from "./robot.ts";
 import { sendWebhook, type Answer } from "./webhook.ts";
 
 export interface LaneOptions {
@@ -122,10 +118,12 @@ export class Lane {
     const { orm, requestTimeoutMs, observer } = this.#options;
     const startedMs = performance.now();
     const signal = this.#breakOff.signal;
-    const answer = await sendWebhook(this.endpoint, claim.event, {
-      timeoutMs: requestTimeoutMs,
-      signal,
-    });
+    const { url, secrets, robot } = this.endpoint;
+    const options = { timeoutMs: requestTimeoutMs, signal };
+    const answer =
+      robot === undefined
+        ? await sendWebhook({ url, secrets }, claim.event, options)
+        : await sendToRobot({ url, robot }, claim.event, options);
     const end = this.#endOf(claim, answer);
     await endAttempt(orm, claim, end);
     const { eventId, type } = claim.event;

@@ -4,7 +4,7 @@ import type { StoredEvent } from "../store/outbox-rows.ts";
 import type { Endpoint } from "./endpoints.ts";
 import { signatures } from "./signature.ts";
 
-/** What a receiver may say besides its status is read up to here, and then thrown away. */
+/** What a receiver may say besides its status is read up to here. */
 const ANSWER_BYTES_MAX = 16 * 1024;
 /** A receiver that asks for more patience than this gets no more. */
 const RETRY_AFTER_MAX_MS = 24 * 3_600_000;
@@ -55,10 +55,32 @@ export interface SendOptions {
 export async function sendWebhook(
   { url, secrets }: Pick<Endpoint, "url" | "secrets">,
   event: StoredEvent,
-  { timeoutMs, signal }: SendOptions,
+  options: SendOptions,
 ): Promise<Answer> {
   const body = webhookBody(event);
   const timestamp = Math.floor(Date.now() / SECOND_MS);
+  const headers = {
+    "webhook-id": event.eventId,
+    "webhook-timestamp": String(timestamp),
+    "webhook-signature": signatures(secrets, { id: event.eventId, timestamp, body }),
+  };
+  const { answer } = await post({ url, headers, body }, options);
+  return answer;
+}
+
+export interface Message {
+  readonly url: string;
+  /** Besides those that every message has. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** JSON. */
+  readonly body: string;
+}
+
+/** Posts once; `text` is the beginning of what a 2xx answer said. */
+export async function post(
+  { url, headers, body }: Message,
+  { timeoutMs, signal }: SendOptions,
+): Promise<{ readonly answer: Answer; readonly text: string }> {
   try {
     const response = await fetch(url, {
       method: "POST",
@@ -67,47 +89,50 @@ export async function sendWebhook(
       headers: {
         "content-type": "application/json",
         "user-agent": "billing-guard-webhook/1",
-        "webhook-id": event.eventId,
-        "webhook-timestamp": String(timestamp),
-        "webhook-signature": signatures(secrets, { id: event.eventId, timestamp, body }),
+        ...headers,
       },
       body,
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
     });
-    await drain(response);
+    const text = await drain(response);
     const { status } = response;
     if (response.ok) {
       const bodySha256 = createHash("sha256").update(body).digest("hex");
-      return { kind: "CONFIRMED", status, bodySha256 };
+      return { answer: { kind: "CONFIRMED", status, bodySha256 }, text };
     }
+    const retryAfterMs = RETRY_AFTER_STATUSES.includes(status) ? retryAfter(response.headers) : 0;
+    const isFinal = status === GONE;
     return {
-      kind: "REFUSED",
-      status,
-      error: `HTTP ${status}`,
-      isFinal: status === GONE,
-      retryAfterMs: RETRY_AFTER_STATUSES.includes(status) ? retryAfter(response.headers) : 0,
+      answer: { kind: "REFUSED", status, error: `HTTP ${status}`, isFinal, retryAfterMs },
+      text: "",
     };
   } catch (fault) {
-    if (signal.aborted) return { kind: "BROKEN_OFF" };
+    if (signal.aborted) return { answer: { kind: "BROKEN_OFF" }, text: "" };
     const error = describe(fault, timeoutMs);
-    return { kind: "REFUSED", status: null, error, isFinal: false, retryAfterMs: 0 };
+    return {
+      answer: { kind: "REFUSED", status: null, error, isFinal: false, retryAfterMs: 0 },
+      text: "",
+    };
   }
 }
 
-/** Reads the rest of a small answer, so that its connection serves the next message too. */
-async function drain({ body }: Response): Promise<void> {
-  if (body === null) return;
+/** Reads a small answer to its end, so that its connection serves the next message too; gives its beginning. */
+async function drain({ body }: Response): Promise<string> {
+  if (body === null) return "";
   const reader = body.getReader();
+  const parts: Uint8Array[] = [];
   try {
-    for (let length = 0; length < ANSWER_BYTES_MAX; ) {
+    for (let length = 0; length < ANSWER_BYTES_MAX;) {
       const { done, value } = await reader.read();
-      if (done) return;
+      if (done) return Buffer.concat(parts).toString("utf8");
+      parts.push(value);
       length += value.byteLength;
     }
     await reader.cancel();
   } catch {
     // The status is what counts, and it is there: a rest that never comes takes nothing from it.
   }
+  return Buffer.concat(parts).toString("utf8");
 }
 
 /** `Retry-After` in seconds or as a date. */
