@@ -1,3 +1,5 @@
+import { LEDGER_RULES } from "../../src/store/ledger-check.ts";
+import { ruleSql } from "../../src/store/ledger-rule.ts";
 /** The books, recomputed by plain SQL: what must agree whatever happened, and the rows that don't. */
 /** What the log says of each reservation. */
 const BY_RESERVATION = `(
@@ -158,12 +160,19 @@ const RULES: Readonly<Record<string, string>> = {
 
 type RunSql = (text: string) => Promise<readonly Readonly<Record<string, unknown>>[]>;
 
-/** The rules that are broken, each with some of the users concerned. */
+/**
+ * The rules that are broken, each with some of the users concerned; and those of the service's own check of
+ * its ledgers, which must have nothing to say against any books that are right.
+ */
 export async function bookFaults(sql: RunSql): Promise<string[]> {
   const faults: string[] = [];
   for (const [rule, query] of Object.entries(RULES)) {
     const users = (await sql(`${query} limit 5`)).map((row) => row["user_id"]);
     if (users.length > 0) faults.push(`${rule}: not so for ${users.join(", ")}`);
+  }
+  for (const rule of LEDGER_RULES) {
+    const rows = await sql(ruleSql(rule, { after: "", last: null }, 3));
+    if (rows.length > 0) faults.push(`${rule.code}: ${JSON.stringify(rows)}`);
   }
   return faults;
 }

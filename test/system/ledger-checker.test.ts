@@ -7,7 +7,9 @@ import { redeemCampaign } from "../../src/billing/membership/redeem-campaign.ts"
 import { commitQuota } from "../../src/billing/quota/commit-quota.ts";
 import { refundQuota } from "../../src/billing/quota/refund-quota.ts";
 import { openLedgers, type Ledgers } from "../../src/ledgers.ts";
-import type { LedgerObserver } from "../../src/job/ledger-checker.ts";
+import { startLedgerChecker, type LedgerObserver } from "../../src/job/ledger-checker.ts";
+import { createJobTurns } from "../../src/store/job-turns.ts";
+import { createLedgerRecords } from "../../src/store/ledger-check-records.ts";
 import { checkLedgers } from "../../src/store/ledger-check.ts";
 import { closeOrm, openOrm } from "../../src/store/orm.ts";
 import { openTelemetry, type Telemetry } from "../../src/telemetry/telemetry.ts";
@@ -96,21 +98,60 @@ for (const flavour of flavours()) {
         );
       }
       assert.deepEqual([...running].sort(), [...done].sort());
+      // Whoever is stopped gives the turn back.
+      const [turn] = await bank.sql("select lease_until <= now(3) as is_free from job_turns");
+      assert.equal(Number(turn!["is_free"]), 1);
     });
 
     it("is taken over when the server that does it is killed", async () => {
       await bank.member(10);
       const victim = startProgram([CHILD, bank.url, "victim", String(LEASE_MS)], { cwd: ROOT });
       await victim.line(/a page is done/);
-      const took: string[] = [];
-      await start({ ...quiet(), checked: (checkId) => void took.push(checkId) });
-      // As long as the victim lives its turn stays its own, however long that takes.
-      await new Promise((resolve) => setTimeout(resolve, 2 * LEASE_MS));
-      assert.deepEqual(took, []);
+      const lease = async () => {
+        const [turn] = await bank.sql("select owner, lease_until from job_turns");
+        assert.equal(turn!["owner"], "victim");
+        return String(turn!["lease_until"]);
+      };
+      const first = await lease();
+      // It's alive, so it keeps its turn.
+      await until(async () => (await lease()) > first);
       victim.kill("SIGKILL");
       await victim.exited;
+      const took: string[] = [];
+      await start({ ...quiet(), checked: (checkId) => void took.push(checkId) });
       await until(() => took.length > 0);
       assert.ok((await checks()).every((row) => row["owner"] !== "victim"));
+    });
+
+    it("ends a round whose turn has become another's, and writes nothing of it", async () => {
+      const orm = await openOrm({ url: bank.url, poolMax: 2 });
+      const turns = createJobTurns(orm, { job: "ledger-check", owner: "slow", leaseMs: LEASE_MS });
+      const begun = Promise.withResolvers<void>();
+      const ended = Promise.withResolvers<void>();
+      const checker = startLedgerChecker({
+        turns,
+        records: createLedgerRecords(orm, bank.context, turns, "slow"),
+        check: ({ signal }) =>
+          new Promise((_, reject) => {
+            begun.resolve();
+            signal!.addEventListener("abort", () => {
+              ended.resolve();
+              reject(signal!.reason as Error);
+            });
+          }),
+        intervalMs: INTERVAL_MS,
+        leaseMs: LEASE_MS,
+        observer: quiet(),
+      });
+      await begun.promise;
+      const later = "timestampadd(hour, 1, now(3))";
+      await bank.sql(`update job_turns set owner = 'other', lease_until = ${later}`);
+      await ended.promise;
+      await checker.stop();
+      await closeOrm(orm);
+      const [turn] = await bank.sql("select owner, lease_until > now(3) as is_held from job_turns");
+      assert.deepEqual([turn!["owner"], Number(turn!["is_held"])], ["other", 1]);
+      assert.deepEqual(await checks(), []);
     });
 
     it("tells of the first difference at once: an event, metrics, the log, and a row", async () => {
