@@ -16,6 +16,7 @@ import { startQueue, type RunningQueue } from "./queue/queue.ts";
 import { packageVersion } from "./review/cli/package-files.ts";
 import { openReviewer, type RunningReviewer } from "./reviews.ts";
 import { createBatchRunner, NO_SECOND_LAYER, type SecondLayer } from "./store/batch-runner.ts";
+import { createPipelineReviewer } from "./review/pipeline-reviewer.ts";
 import { createCatalogBooks } from "./store/catalog-books.ts";
 import { createCatalogCache } from "./store/catalog-cache.ts";
 import { createCatalogReader } from "./store/catalog-reader.ts";
@@ -194,7 +195,7 @@ function serve(
     identities: config.identities,
     quota: { teller: served, reader: quotaReader },
     membership: { teller: served, quotaReader, reader, catalogReader },
-    catalog: { books, reader: catalogReader },
+    catalog: { books, reader: catalogReader, reviewer: createPipelineReviewer() },
     orders: {
       cashier: payments?.cashier,
       reader: readiness.guard(createOrderReader(orm, context.sealer)),

@@ -17,6 +17,7 @@ export type OperationId = Id<"operation">;
 export type ApprovalId = Id<"approval">;
 export type PackId = Id<"pack">;
 export type CampaignId = Id<"campaign">;
+export type PipelineId = Id<"pipeline">;
 export type OrderId = Id<"order">;
 export type PaymentId = Id<"payment">;
 export type RefundId = Id<"refund">;

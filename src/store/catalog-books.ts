@@ -16,6 +16,7 @@ import type { FeatureId, IdSource, UserId } from "../billing/id.ts";
 import type { Command } from "../billing/quota/desk.ts";
 import { approvalRow, featureRow, readApproval, readFeature } from "./catalog-rows.ts";
 import { openOffer, writeOffer } from "./offer-books.ts";
+import { openPipeline, writePipeline } from "./pipeline-books.ts";
 import { classify } from "./mysql-error.ts";
 import { readMoment, type DecisionTime } from "./quota-facts.ts";
 import type { Row } from "./cell.ts";
@@ -77,15 +78,16 @@ async function openDesk(
   needs: CatalogNeeds,
   { caller }: Command<unknown>,
 ): Promise<CatalogDesk> {
-  if (needs.featureId !== undefined || needs.offer !== undefined) await lockCatalog(em);
+  if (needs.featureId ?? needs.offer ?? needs.pipeline) await lockCatalog(em);
   const approval = needs.approvalId && (await lockApproval(em, needs.approvalId));
   const file = needs.featureId && (await openFile(em, needs.featureId, needs));
   const offer = needs.offer && (await openOffer(em, needs.offer));
+  const pipeline = needs.pipeline && (await openPipeline(em, needs.pipeline));
   const knowsUser = needs.userId !== undefined && (await isRegistered(em, needs.userId));
   // The time is read under the locks: what comes later never bears an earlier time.
   const { nowMs } = await readMoment(em, context);
   const newId = (prefix: string) => context.ids.next(prefix, nowMs);
-  return { nowMs, caller, file, approval, offer, knowsUser, newId };
+  return { nowMs, caller, file, approval, offer, pipeline, knowsUser, newId };
 }
 
 /** Changes of features are few, and one after the other: two publishers can't pass each other. */
@@ -214,6 +216,9 @@ async function write(
     else await em.nativeUpdate(FeatureTable, { featureId, version }, { state, publishTime });
   }
   for (const offer of writes.offers ?? []) await writeOffer(em, offer);
+  for (const pipeline of writes.pipelines ?? []) {
+    await writePipeline(em, pipeline, caller.name, createTime);
+  }
   for (const approval of writes.approvals ?? []) {
     const row = approvalRow(approval);
     const { approvalId, state, decidedBy, decisionNote, decideTime } = row;

@@ -4,6 +4,7 @@ import type { CatalogReader } from "../billing/catalog/books.ts";
 import { readApproval, readFeature, readPack, readPlan } from "./catalog-rows.ts";
 import { toBigInt, type Row } from "./cell.ts";
 import { readVersion } from "./offer-books.ts";
+import { pipelineReads } from "./pipeline-reader.ts";
 import { literal } from "./sql.ts";
 import { reading } from "./transaction.ts";
 
@@ -13,6 +14,7 @@ const OFFERS_MAX = 500;
 export function createCatalogReader(orm: MikroORM): CatalogReader {
   const rows = (sql: string): Promise<Row[]> => reading(orm, (em) => em.execute<Row[]>(sql));
   return {
+    ...pipelineReads(rows),
     async findFeature(featureId, version) {
       const ofFeature = `from features where feature_id = ${literal(featureId)}`;
       const chosen = version === 0 ? "state = 'PUBLISHED'" : `version = ${literal(version)}`;

@@ -9,6 +9,7 @@ import * as membership from "../../migrations/Migration20261123000007_membership
 import * as bills from "../../migrations/Migration20261123000008_bills.ts";
 import * as reviews from "../../migrations/Migration20261123000009_reviews.ts";
 import * as ledgerChecks from "../../migrations/Migration20261123000012_ledger_checks.ts";
+import * as pipelines from "../../migrations/Migration20261123000014_pipelines.ts";
 import { closeOrm, openOrm, type DatabaseTls, type SessionQuery } from "./orm.ts";
 
 /** All migrations in their order. Names are never changed: the database remembers them. */
@@ -48,6 +49,10 @@ const MIGRATIONS = [
   {
     name: "Migration20261123000012_ledger_checks",
     class: ledgerChecks.Migration20261123000012_ledger_checks,
+  },
+  {
+    name: "Migration20261123000014_pipelines",
+    class: pipelines.Migration20261123000014_pipelines,
   },
 ];
 

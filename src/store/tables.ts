@@ -291,6 +291,41 @@ export const PackTable = defineEntity({
   checks: [{ name: "packs_price_positive", expression: "price_fen >= 1" }],
 });
 
+/** The texts of pipelines. Append-only; what has happened to a version stands in its steps. */
+export const PipelineVersionTable = defineEntity({
+  name: "PipelineVersion",
+  tableName: "pipeline_versions",
+  properties: {
+    pipelineId: id().primary(),
+    version: p.integer().primary(),
+    path: p.string().length(255),
+    format: word(),
+    content: p.text().columnType("mediumtext"),
+    contentSha256: p.string().length(64),
+    featureIds: p.text(),
+    createdBy: id(),
+    createTime: time(),
+  },
+  triggers: appendOnly("pipeline_versions"),
+});
+
+/** The life of a pipeline's version: its publication with the reviewer's word, and its end. Append-only. */
+export const PipelineStepTable = defineEntity({
+  name: "PipelineStep",
+  tableName: "pipeline_steps",
+  properties: {
+    pipelineId: id().primary(),
+    version: p.integer().primary(),
+    number: p.integer().primary(),
+    state: word(),
+    verdict: word().nullable(),
+    findings: p.text().columnType("mediumtext").nullable(),
+    actor: id(),
+    createTime: time(),
+  },
+  triggers: appendOnly("pipeline_steps"),
+});
+
 export const CampaignTable = defineEntity({
   name: "Campaign",
   tableName: "campaigns",
@@ -551,6 +586,8 @@ export const TABLES = [
   CatalogRevisionTable,
   PlanTable,
   PackTable,
+  PipelineVersionTable,
+  PipelineStepTable,
   CampaignTable,
   CampaignBudgetTable,
   CampaignRedemptionTable,

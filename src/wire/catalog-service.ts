@@ -8,12 +8,14 @@ import { publishFeature } from "../billing/catalog/publish-feature.ts";
 import { requestApproval } from "../billing/catalog/request-approval.ts";
 import { retireFeature } from "../billing/catalog/retire-feature.ts";
 import { setFeatureAccess } from "../billing/catalog/set-feature-access.ts";
+import type { PipelineReviewer } from "../billing/catalog/pipeline.ts";
 import type { Caller } from "../billing/id.ts";
 import type { Command } from "../billing/quota/desk.ts";
 import type * as wire from "../gen/billing/catalog/v1/catalog_service.ts";
 import type { Handle } from "./call.ts";
 import { FieldCheck } from "./field.ts";
 import { offerHandlers } from "./offer-service.ts";
+import { pipelineHandlers } from "./pipeline-service.ts";
 import * as parse from "./parse-catalog.ts";
 import * as render from "./render-catalog.ts";
 import type { TextRule } from "./text-rule.ts";
@@ -21,6 +23,7 @@ import type { TextRule } from "./text-rule.ts";
 export interface CatalogParts {
   readonly books: CatalogBooks;
   readonly reader: CatalogReader;
+  readonly reviewer: PipelineReviewer;
 }
 
 export function catalogHandlers(parts: CatalogParts) {
@@ -30,6 +33,7 @@ export function catalogHandlers(parts: CatalogParts) {
     ...reads(parts),
     ...lists(parts),
     ...offerHandlers(parts),
+    ...pipelineHandlers(parts),
   };
 }
 

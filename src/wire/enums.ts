@@ -5,6 +5,7 @@
  */
 import type { ApprovalKind, ApprovalState } from "../billing/catalog/approval.ts";
 import type { AccessScope, FeatureState } from "../billing/catalog/feature.ts";
+import type { PipelineState } from "../billing/catalog/pipeline.ts";
 import type { Rollover } from "../billing/catalog/plan.ts";
 import type {
   Membership as DomainMembership,
@@ -25,6 +26,7 @@ import {
   Approval_State,
   Feature_AccessScope,
   Feature_State,
+  Pipeline_State,
 } from "../gen/billing/catalog/v1/catalog.ts";
 import { Membership_State, Membership_UserState, Plan_Rollover } from "../gen/billing/membership/v1/membership.ts";
 import { Channel, Order_State, Refund_State } from "../gen/billing/order/v1/order.ts";
@@ -45,6 +47,7 @@ function namesOf<Enum extends Readonly<Record<string, number>>>(values: Enum): N
 export const RESERVATION_STATES: Names<ReservationState> = namesOf(Reservation_State);
 export const LOG_TYPES: Names<LogType> = namesOf(QuotaLog_Type);
 export const FEATURE_STATES: Names<FeatureState> = namesOf(Feature_State);
+export const PIPELINE_STATES: Names<PipelineState> = namesOf(Pipeline_State);
 export const ACCESS_SCOPES: Names<AccessScope> = namesOf(Feature_AccessScope);
 export const APPROVAL_KINDS: Names<ApprovalKind> = namesOf(Approval_Kind);
 export const APPROVAL_STATES: Names<ApprovalState> = namesOf(Approval_State);

@@ -12,6 +12,7 @@ import {
   type OrderId,
   type PackId,
   type PaymentId,
+  type PipelineId,
   type PlanId,
   type RefundId,
   type ReservationId,
@@ -117,6 +118,10 @@ export class FieldCheck {
 
   planId(field: string, value: string): PlanId {
     return this.#id(field, value) as PlanId;
+  }
+
+  pipelineId(field: string, value: string): PipelineId {
+    return this.#id(field, value) as PipelineId;
   }
 
   packId(field: string, value: string): PackId {

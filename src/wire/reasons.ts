@@ -50,6 +50,7 @@ const PLAN: Resource = { type: "billing.membership.v1.Plan", facts: ["planId"] }
 const PACK: Resource = { type: "billing.catalog.v1.Pack", facts: ["packId"] };
 const OFFER: Resource = { type: "offer", facts: ["offerId"] };
 const CAMPAIGN: Resource = { type: "billing.catalog.v1.Campaign", facts: ["campaignId"] };
+const PIPELINE: Resource = { type: "billing.catalog.v1.Pipeline", facts: ["pipelineId"] };
 const PRODUCT: Resource = { type: "product", facts: ["productId"] };
 const FEATURE: Resource = { type: "billing.catalog.v1.Feature", facts: ["featureId"] };
 const APPROVAL: Resource = { type: "billing.catalog.v1.Approval", facts: ["approvalId"] };
@@ -259,6 +260,22 @@ export const REASONS = {
     ["campaignId", "userId", "max"],
     { metric: "campaign_redemptions", limit: "max" },
     "您参与该活动的次数已达上限。",
+  ),
+  PIPELINE_REVIEW_FAILED: unmet(
+    ["pipelineId", "version", "rules"],
+    PIPELINE,
+    "流程未通过商业规则审查，不能上线。",
+  ),
+  PIPELINE_NOT_FOUND: notFound(["pipelineId"], PIPELINE, "流程或其版本不存在。"),
+  PIPELINE_STATE_INVALID: unmet(
+    ["pipelineId", "version", "state"],
+    PIPELINE,
+    "该流程版本的当前状态不允许此操作。",
+  ),
+  PIPELINE_FEATURE_UNPUBLISHED: unmet(
+    ["pipelineId", "version", "featureIds"],
+    PIPELINE,
+    "流程所用功能尚未上线，不能发布。",
   ),
   PAYMENT_REFUSED: unmet(["code"], undefined, "微信支付未受理，请联系客服。"),
   PAYMENT_UNAVAILABLE: unavailable(PAYMENT_RETRY_MS, "微信支付暂时不可用，请稍后重试。"),

@@ -35,7 +35,7 @@ export async function startBareServer(options: Partial<ServerOptions> = {}): Pro
     identities: IDENTITIES,
     quota: { teller: nothing, reader: nothing },
     membership: { teller: nothing, quotaReader: nothing, reader: nothing, catalogReader: nothing },
-    catalog: { books: nothing, reader: nothing },
+    catalog: { books: nothing, reader: nothing, reviewer: nothing },
     reviews: { reviewer: nothing, reader: nothing },
     orders: { cashier: nothing, reader: nothing, now: Date.now },
     observer: UNOBSERVED_CALLS,

@@ -4,6 +4,7 @@ import type { MikroORM } from "@mikro-orm/mysql";
 import type { Cashier } from "../../src/billing/order/cashier.ts";
 import { Role } from "../../src/gen/billing/option/v1/options.ts";
 import type { DatabaseFlavour } from "../../src/local/database.ts";
+import { createPipelineReviewer } from "../../src/review/pipeline-reviewer.ts";
 import { createCatalogBooks } from "../../src/store/catalog-books.ts";
 import { createCatalogReader } from "../../src/store/catalog-reader.ts";
 import { createMembershipReader } from "../../src/store/membership-books.ts";
@@ -121,7 +122,11 @@ export async function startTestService(
       reader: createMembershipReader(orm, bank.context),
       catalogReader,
     },
-    catalog: { books: createCatalogBooks(orm, bank.context), reader: catalogReader },
+    catalog: {
+      books: createCatalogBooks(orm, bank.context),
+      reader: catalogReader,
+      reviewer: createPipelineReviewer(),
+    },
     orders: {
       cashier: options.cashier?.(bank, orm),
       reader: createOrderReader(orm, bank.context.sealer),

@@ -45,6 +45,7 @@ for (const flavour of flavours()) {
         review_id: "rev_1",
         files: [{ path: "a.ts", content: "export const a = 1;" }],
         document: { path: "pipelines/a.yaml", content: "steps: []" },
+        pipeline_id: "pipeline",
       };
       await database.kill();
     });

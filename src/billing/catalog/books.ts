@@ -9,6 +9,7 @@ import type { CatalogUseCase } from "./desk.ts";
 import type { Feature, FeatureState } from "./feature.ts";
 import type { OfferVersion } from "./offer.ts";
 import type { Pack } from "./pack.ts";
+import type { PipelineReader } from "./pipeline.ts";
 import type { Plan } from "./plan.ts";
 
 /** The one door through which the catalogue changes. */
@@ -27,7 +28,7 @@ export interface CatalogBooks {
 }
 
 /** What can be read of the catalogue: as it is committed, and nothing locked. */
-export interface CatalogReader {
+export interface CatalogReader extends PipelineReader {
   /**
    * One version of a feature; with version 0 the one in force.
    * @returns "unpublished" when the feature is known and none of its versions is in force

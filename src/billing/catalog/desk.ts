@@ -2,11 +2,12 @@
  * Changes of the catalogue: what a use case sees, what it decides, and what is written. As with
  * quota, it looks at the desk and decides; it fetches nothing and changes nothing.
  */
-import type { ApprovalId, Caller, FeatureId, ReviewId, UserId } from "../id.ts";
+import type { ApprovalId, Caller, FeatureId, PipelineId, ReviewId, UserId } from "../id.ts";
 import type { NewReview } from "../review/review.ts";
 import type { Approval } from "./approval.ts";
 import type { Feature } from "./feature.ts";
 import type { OfferFile, OfferKind, OfferVersion } from "./offer.ts";
+import type { PipelineFile, PipelineWrite } from "./pipeline.ts";
 
 export interface CatalogDesk {
   /** The database's time, in milliseconds since 1970. */
@@ -18,6 +19,8 @@ export interface CatalogDesk {
   readonly approval: Approval | undefined;
   /** The versions of the plan, pack or campaign that is named; undefined when it is unknown. */
   readonly offer: OfferFile | undefined;
+  /** The versions of the pipeline that is named; undefined when it is unknown. */
+  readonly pipeline: PipelineFile | undefined;
   /** True when the user that is named is registered. */
   readonly knowsUser: boolean;
   newId(prefix: "apr" | "rev"): string;
@@ -51,6 +54,8 @@ export interface CatalogNeeds {
     readonly offerId: string;
     readonly version?: number;
   };
+  /** A pipeline, under the catalogue's lock, and perhaps one version of it. */
+  readonly pipeline?: { readonly pipelineId: PipelineId; readonly version?: number };
   /** An approval, under its lock. */
   readonly approvalId?: ApprovalId;
   /** A user who has to be registered. */
@@ -63,6 +68,8 @@ export interface CatalogWrites {
   readonly features?: readonly Feature[];
   /** The same of plans, packs and campaigns. */
   readonly offers?: readonly OfferVersion[];
+  /** New versions of pipelines, and what has happened to versions. */
+  readonly pipelines?: readonly PipelineWrite[];
   /** New approvals, and approvals that were decided. */
   readonly approvals?: readonly Approval[];
   readonly access?: {

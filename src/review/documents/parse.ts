@@ -185,6 +185,7 @@ class Reader {
         for (const source of value.kind === "list" ? value.items : [value]) {
           if (source.kind === "map") merged.push(...source.entries);
         }
+        if (merged.length > VALUES_MAX) throw tooLarge(span.from);
         continue;
       }
       if (seen.has(key)) {

@@ -81,6 +81,7 @@ const DESK: CatalogDesk = {
   file: undefined,
   approval: undefined,
   offer: undefined,
+  pipeline: undefined,
   knowsUser: false,
   newId: (prefix) => `${prefix}_1`,
 };

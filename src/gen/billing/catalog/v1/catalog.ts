@@ -296,6 +296,136 @@ export interface Campaign {
   state: OfferState;
 }
 
+/**
+ * One version of a pipeline: what a task runs, as its authors keep it in a file. A version's content never
+ * changes; another content is another version.
+ */
+export interface Pipeline {
+  /** The pipeline. */
+  pipelineId: string;
+  /** Counts the pipeline's versions from 1. */
+  version: number;
+  /** The life of the version. */
+  state: Pipeline_State;
+  /** The file that it came from, as findings name it. */
+  path: string;
+  /** How it is written. */
+  format: Pipeline_Format;
+  /** The text as it was sent; only GetPipeline tells it. */
+  content: string;
+  /** SHA-256 of the content in UTF-8: 64 hexadecimal digits. */
+  contentSha256: string;
+  /** The features that it uses, each once, by id. */
+  featureIds: string[];
+  /** What the reviewer said when it was published. */
+  verdict: Pipeline_Verdict;
+  /** When it was written. */
+  createTime:
+    | Date
+    | undefined;
+  /** When it was put in force; absent if it never was. */
+  publishTime:
+    | Date
+    | undefined;
+  /** When it went out of force, superseded or retired; absent while it hasn't. */
+  endTime:
+    | Date
+    | undefined;
+  /** Who wrote it. */
+  createdBy: string;
+  /** Who published it; empty if nobody has. */
+  publishedBy: string;
+}
+
+/** The life of a version. */
+export const Pipeline_State = {
+  /** UNSPECIFIED - Never sent; refused where it is received. */
+  UNSPECIFIED: 0,
+  /** DRAFT - Written, but not in force. */
+  DRAFT: 1,
+  /** PUBLISHED - In force: the one version of the pipeline that may run. The reviewer has read all of it. */
+  PUBLISHED: 2,
+  /** SUPERSEDED - Was in force; a newer version is. */
+  SUPERSEDED: 3,
+  /** RETIRED - Was in force, and nothing is now. */
+  RETIRED: 4,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type Pipeline_State = typeof Pipeline_State[keyof typeof Pipeline_State];
+
+export namespace Pipeline_State {
+  export type UNSPECIFIED = typeof Pipeline_State.UNSPECIFIED;
+  export type DRAFT = typeof Pipeline_State.DRAFT;
+  export type PUBLISHED = typeof Pipeline_State.PUBLISHED;
+  export type SUPERSEDED = typeof Pipeline_State.SUPERSEDED;
+  export type RETIRED = typeof Pipeline_State.RETIRED;
+  export type UNRECOGNIZED = typeof Pipeline_State.UNRECOGNIZED;
+}
+
+/** How the content is written. */
+export const Pipeline_Format = {
+  /** UNSPECIFIED - Never sent. */
+  UNSPECIFIED: 0,
+  /** YAML - YAML 1.2. */
+  YAML: 1,
+  /** JSON - JSON; comments and trailing commas are allowed. */
+  JSON: 2,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type Pipeline_Format = typeof Pipeline_Format[keyof typeof Pipeline_Format];
+
+export namespace Pipeline_Format {
+  export type UNSPECIFIED = typeof Pipeline_Format.UNSPECIFIED;
+  export type YAML = typeof Pipeline_Format.YAML;
+  export type JSON = typeof Pipeline_Format.JSON;
+  export type UNRECOGNIZED = typeof Pipeline_Format.UNRECOGNIZED;
+}
+
+/** What the reviewer has said to a version. */
+export const Pipeline_Verdict = {
+  /** UNSPECIFIED - Nobody has reviewed it: it was never published. */
+  UNSPECIFIED: 0,
+  /** PASS - Nothing stands against it. */
+  PASS: 1,
+  /** PASS_WITH_WARNING - It may run; the warnings should be mended. */
+  PASS_WITH_WARNING: 2,
+  /** FAIL - It can't be published. */
+  FAIL: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type Pipeline_Verdict = typeof Pipeline_Verdict[keyof typeof Pipeline_Verdict];
+
+export namespace Pipeline_Verdict {
+  export type UNSPECIFIED = typeof Pipeline_Verdict.UNSPECIFIED;
+  export type PASS = typeof Pipeline_Verdict.PASS;
+  export type PASS_WITH_WARNING = typeof Pipeline_Verdict.PASS_WITH_WARNING;
+  export type FAIL = typeof Pipeline_Verdict.FAIL;
+  export type UNRECOGNIZED = typeof Pipeline_Verdict.UNRECOGNIZED;
+}
+
+/** What the reviewer has to say about a place in a pipeline. */
+export interface PipelineFinding {
+  /** The rule. */
+  ruleId: string;
+  /** FAIL, WARN, or NOT_ANALYSED where nobody can tell. */
+  severity: string;
+  /** What is wrong, shortened where it is very long. */
+  message: string;
+  /** How to make it right. */
+  remediation: string;
+  /** Where it begins: the line, from 1. */
+  line: number;
+  /** The column, from 1, in UTF-16 code units. */
+  column: number;
+  /** Where it ends: the line. */
+  endLine: number;
+  /** The column behind its last character. */
+  endColumn: number;
+}
+
 function createBaseFeature(): Feature {
   return {
     featureId: "",
@@ -1385,6 +1515,371 @@ export const Campaign: MessageFns<Campaign> = {
       ? BigInt(object.spentAmount)
       : 0n;
     message.state = object.state ?? 0;
+    return message;
+  },
+};
+
+function createBasePipeline(): Pipeline {
+  return {
+    pipelineId: "",
+    version: 0,
+    state: 0,
+    path: "",
+    format: 0,
+    content: "",
+    contentSha256: "",
+    featureIds: [],
+    verdict: 0,
+    createTime: undefined,
+    publishTime: undefined,
+    endTime: undefined,
+    createdBy: "",
+    publishedBy: "",
+  };
+}
+
+export const Pipeline: MessageFns<Pipeline> = {
+  encode(message: Pipeline, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pipelineId !== "") {
+      writer.uint32(10).string(message.pipelineId);
+    }
+    if (message.version !== 0) {
+      writer.uint32(16).int32(message.version);
+    }
+    if (message.state !== 0) {
+      writer.uint32(24).int32(message.state);
+    }
+    if (message.path !== "") {
+      writer.uint32(34).string(message.path);
+    }
+    if (message.format !== 0) {
+      writer.uint32(40).int32(message.format);
+    }
+    if (message.content !== "") {
+      writer.uint32(50).string(message.content);
+    }
+    if (message.contentSha256 !== "") {
+      writer.uint32(58).string(message.contentSha256);
+    }
+    for (const v of message.featureIds) {
+      writer.uint32(66).string(v!);
+    }
+    if (message.verdict !== 0) {
+      writer.uint32(72).int32(message.verdict);
+    }
+    if (message.createTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.createTime), writer.uint32(82).fork()).join();
+    }
+    if (message.publishTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.publishTime), writer.uint32(90).fork()).join();
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(98).fork()).join();
+    }
+    if (message.createdBy !== "") {
+      writer.uint32(106).string(message.createdBy);
+    }
+    if (message.publishedBy !== "") {
+      writer.uint32(114).string(message.publishedBy);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Pipeline {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePipeline();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pipelineId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.version = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.format = reader.int32() as any;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.content = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.contentSha256 = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.featureIds.push(reader.string());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.verdict = reader.int32() as any;
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.createTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.publishTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.createdBy = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.publishedBy = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Pipeline>): Pipeline {
+    return Pipeline.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Pipeline>): Pipeline {
+    const message = createBasePipeline();
+    message.pipelineId = object.pipelineId ?? "";
+    message.version = object.version ?? 0;
+    message.state = object.state ?? 0;
+    message.path = object.path ?? "";
+    message.format = object.format ?? 0;
+    message.content = object.content ?? "";
+    message.contentSha256 = object.contentSha256 ?? "";
+    message.featureIds = object.featureIds?.map((e) => e) || [];
+    message.verdict = object.verdict ?? 0;
+    message.createTime = object.createTime ?? undefined;
+    message.publishTime = object.publishTime ?? undefined;
+    message.endTime = object.endTime ?? undefined;
+    message.createdBy = object.createdBy ?? "";
+    message.publishedBy = object.publishedBy ?? "";
+    return message;
+  },
+};
+
+function createBasePipelineFinding(): PipelineFinding {
+  return { ruleId: "", severity: "", message: "", remediation: "", line: 0, column: 0, endLine: 0, endColumn: 0 };
+}
+
+export const PipelineFinding: MessageFns<PipelineFinding> = {
+  encode(message: PipelineFinding, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.ruleId !== "") {
+      writer.uint32(10).string(message.ruleId);
+    }
+    if (message.severity !== "") {
+      writer.uint32(18).string(message.severity);
+    }
+    if (message.message !== "") {
+      writer.uint32(26).string(message.message);
+    }
+    if (message.remediation !== "") {
+      writer.uint32(34).string(message.remediation);
+    }
+    if (message.line !== 0) {
+      writer.uint32(40).int32(message.line);
+    }
+    if (message.column !== 0) {
+      writer.uint32(48).int32(message.column);
+    }
+    if (message.endLine !== 0) {
+      writer.uint32(56).int32(message.endLine);
+    }
+    if (message.endColumn !== 0) {
+      writer.uint32(64).int32(message.endColumn);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PipelineFinding {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePipelineFinding();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.ruleId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.severity = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.remediation = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.line = reader.int32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.column = reader.int32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.endLine = reader.int32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.endColumn = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PipelineFinding>): PipelineFinding {
+    return PipelineFinding.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PipelineFinding>): PipelineFinding {
+    const message = createBasePipelineFinding();
+    message.ruleId = object.ruleId ?? "";
+    message.severity = object.severity ?? "";
+    message.message = object.message ?? "";
+    message.remediation = object.remediation ?? "";
+    message.line = object.line ?? 0;
+    message.column = object.column ?? 0;
+    message.endLine = object.endLine ?? 0;
+    message.endColumn = object.endColumn ?? 0;
     return message;
   },
 };

@@ -19,9 +19,21 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Plan } from "../../membership/v1/membership.ts";
-import { Approval, Approval_Kind, Approval_State, Campaign, Feature, Feature_State, Pack } from "./catalog.ts";
+import {
+  Approval,
+  Approval_Kind,
+  Approval_State,
+  Campaign,
+  Feature,
+  Feature_State,
+  Pack,
+  Pipeline,
+  Pipeline_State,
+  Pipeline_Verdict,
+  PipelineFinding,
+} from "./catalog.ts";
 
-/** Asks for a new version. */
+/** Asks for a new version of a feature. */
 export interface CreateFeatureVersionRequest {
   /** REQUIRED. 1 to 128 visible ASCII characters without spaces. */
   idempotencyKey: string;
@@ -495,6 +507,126 @@ export interface ListCampaignsRequest {
 export interface ListCampaignsResponse {
   /** All of them, by id and version; at most 500. */
   campaigns: Campaign[];
+}
+
+/** Asks for a new version. */
+export interface CreatePipelineVersionRequest {
+  /** REQUIRED. 1 to 128 visible ASCII characters without spaces. */
+  idempotencyKey: string;
+  /** REQUIRED. The pipeline; where the content has a pipeline_id it must be this one to be published. */
+  pipelineId: string;
+  /**
+   * The file that it comes from: at most 255 of the characters A-Z a-z 0-9 . _ / - and one of the endings .yaml .yml
+   * .json .jsonc .json5, which says how it is written. When empty, text that begins with a brace is JSON, and other
+   * text YAML.
+   */
+  path: string;
+  /** REQUIRED. The text of one pipeline, at most 262144 bytes in UTF-8. */
+  content: string;
+  /** True: decide and answer as if, but write nothing. */
+  validateOnly: boolean;
+}
+
+/** The draft. */
+export interface CreatePipelineVersionResponse {
+  /** The version that was written, without its content. */
+  pipeline:
+    | Pipeline
+    | undefined;
+  /** What the reviewer would say to it now: the first 100 findings, failures first. */
+  findings: PipelineFinding[];
+  /** The verdict that the findings come to. */
+  verdict: Pipeline_Verdict;
+  /** True when this is the answer of an earlier call with the same key. */
+  replayed: boolean;
+}
+
+/** Asks to put a version in force. */
+export interface PublishPipelineRequest {
+  /** REQUIRED. 1 to 128 visible ASCII characters without spaces. */
+  idempotencyKey: string;
+  /** REQUIRED. The pipeline. */
+  pipelineId: string;
+  /** REQUIRED. The version, from 1. */
+  version: number;
+  /** True: decide and answer as if, but publish nothing. */
+  validateOnly: boolean;
+}
+
+/** The version in force. */
+export interface PublishPipelineResponse {
+  /** The version after it, without its content. */
+  pipeline:
+    | Pipeline
+    | undefined;
+  /** The reviewer's warnings, the first 100. */
+  findings: PipelineFinding[];
+  /** True when this is the answer of an earlier call with the same key. */
+  replayed: boolean;
+}
+
+/** Asks to take a pipeline out of force. */
+export interface RetirePipelineRequest {
+  /** REQUIRED. 1 to 128 visible ASCII characters without spaces. */
+  idempotencyKey: string;
+  /** REQUIRED. The pipeline. */
+  pipelineId: string;
+  /** REQUIRED. Why, for the record; 1 to 255 characters. */
+  reason: string;
+  /** True: decide and answer as if, but retire nothing. */
+  validateOnly: boolean;
+}
+
+/** The version that was in force. */
+export interface RetirePipelineResponse {
+  /** The version after it, without its content. */
+  pipeline:
+    | Pipeline
+    | undefined;
+  /** True when this is the answer of an earlier call with the same key. */
+  replayed: boolean;
+}
+
+/** Names a pipeline. */
+export interface GetPipelineRequest {
+  /** REQUIRED. The pipeline. */
+  pipelineId: string;
+  /** The version, from 1; the one in force when 0. */
+  version: number;
+}
+
+/** The pipeline. */
+export interface GetPipelineResponse {
+  /** The version, with its content. */
+  pipeline:
+    | Pipeline
+    | undefined;
+  /** What the reviewer said when it was published, the first 100. */
+  findings: PipelineFinding[];
+}
+
+/** Chooses pipeline versions. */
+export interface ListPipelinesRequest {
+  /** Only in this state; PUBLISHED when absent. Not together with `include_all_states`. */
+  state: Pipeline_State;
+  /** Only of pipelines that use this feature. */
+  featureId: string;
+  /** True: in every state. */
+  includeAllStates: boolean;
+  /** How many at most: 50 when 0; more than 500 gives 500. */
+  pageSize: number;
+  /** The `next_page_token` of the page before; every field but `page_size` must be as it was then. */
+  pageToken: string;
+  /** Only of this pipeline. */
+  pipelineId: string;
+}
+
+/** A page of pipeline versions. */
+export interface ListPipelinesResponse {
+  /** The page. */
+  pipelines: Pipeline[];
+  /** Opens the next page; empty on the last. */
+  nextPageToken: string;
 }
 
 function createBaseCreateFeatureVersionRequest(): CreateFeatureVersionRequest {
@@ -3999,6 +4131,852 @@ export const ListCampaignsResponse: MessageFns<ListCampaignsResponse> = {
   },
 };
 
+function createBaseCreatePipelineVersionRequest(): CreatePipelineVersionRequest {
+  return { idempotencyKey: "", pipelineId: "", path: "", content: "", validateOnly: false };
+}
+
+export const CreatePipelineVersionRequest: MessageFns<CreatePipelineVersionRequest> = {
+  encode(message: CreatePipelineVersionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.idempotencyKey !== "") {
+      writer.uint32(10).string(message.idempotencyKey);
+    }
+    if (message.pipelineId !== "") {
+      writer.uint32(18).string(message.pipelineId);
+    }
+    if (message.path !== "") {
+      writer.uint32(26).string(message.path);
+    }
+    if (message.content !== "") {
+      writer.uint32(34).string(message.content);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(40).bool(message.validateOnly);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreatePipelineVersionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreatePipelineVersionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.idempotencyKey = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pipelineId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.content = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CreatePipelineVersionRequest>): CreatePipelineVersionRequest {
+    return CreatePipelineVersionRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CreatePipelineVersionRequest>): CreatePipelineVersionRequest {
+    const message = createBaseCreatePipelineVersionRequest();
+    message.idempotencyKey = object.idempotencyKey ?? "";
+    message.pipelineId = object.pipelineId ?? "";
+    message.path = object.path ?? "";
+    message.content = object.content ?? "";
+    message.validateOnly = object.validateOnly ?? false;
+    return message;
+  },
+};
+
+function createBaseCreatePipelineVersionResponse(): CreatePipelineVersionResponse {
+  return { pipeline: undefined, findings: [], verdict: 0, replayed: false };
+}
+
+export const CreatePipelineVersionResponse: MessageFns<CreatePipelineVersionResponse> = {
+  encode(message: CreatePipelineVersionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pipeline !== undefined) {
+      Pipeline.encode(message.pipeline, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.findings) {
+      PipelineFinding.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.verdict !== 0) {
+      writer.uint32(24).int32(message.verdict);
+    }
+    if (message.replayed !== false) {
+      writer.uint32(32).bool(message.replayed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreatePipelineVersionResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreatePipelineVersionResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pipeline = Pipeline.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.findings.push(PipelineFinding.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.verdict = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.replayed = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CreatePipelineVersionResponse>): CreatePipelineVersionResponse {
+    return CreatePipelineVersionResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CreatePipelineVersionResponse>): CreatePipelineVersionResponse {
+    const message = createBaseCreatePipelineVersionResponse();
+    message.pipeline = (object.pipeline !== undefined && object.pipeline !== null)
+      ? Pipeline.fromPartial(object.pipeline)
+      : undefined;
+    message.findings = object.findings?.map((e) => PipelineFinding.fromPartial(e)) || [];
+    message.verdict = object.verdict ?? 0;
+    message.replayed = object.replayed ?? false;
+    return message;
+  },
+};
+
+function createBasePublishPipelineRequest(): PublishPipelineRequest {
+  return { idempotencyKey: "", pipelineId: "", version: 0, validateOnly: false };
+}
+
+export const PublishPipelineRequest: MessageFns<PublishPipelineRequest> = {
+  encode(message: PublishPipelineRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.idempotencyKey !== "") {
+      writer.uint32(10).string(message.idempotencyKey);
+    }
+    if (message.pipelineId !== "") {
+      writer.uint32(18).string(message.pipelineId);
+    }
+    if (message.version !== 0) {
+      writer.uint32(24).int32(message.version);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(32).bool(message.validateOnly);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PublishPipelineRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePublishPipelineRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.idempotencyKey = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pipelineId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.version = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PublishPipelineRequest>): PublishPipelineRequest {
+    return PublishPipelineRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PublishPipelineRequest>): PublishPipelineRequest {
+    const message = createBasePublishPipelineRequest();
+    message.idempotencyKey = object.idempotencyKey ?? "";
+    message.pipelineId = object.pipelineId ?? "";
+    message.version = object.version ?? 0;
+    message.validateOnly = object.validateOnly ?? false;
+    return message;
+  },
+};
+
+function createBasePublishPipelineResponse(): PublishPipelineResponse {
+  return { pipeline: undefined, findings: [], replayed: false };
+}
+
+export const PublishPipelineResponse: MessageFns<PublishPipelineResponse> = {
+  encode(message: PublishPipelineResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pipeline !== undefined) {
+      Pipeline.encode(message.pipeline, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.findings) {
+      PipelineFinding.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.replayed !== false) {
+      writer.uint32(24).bool(message.replayed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PublishPipelineResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePublishPipelineResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pipeline = Pipeline.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.findings.push(PipelineFinding.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.replayed = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PublishPipelineResponse>): PublishPipelineResponse {
+    return PublishPipelineResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PublishPipelineResponse>): PublishPipelineResponse {
+    const message = createBasePublishPipelineResponse();
+    message.pipeline = (object.pipeline !== undefined && object.pipeline !== null)
+      ? Pipeline.fromPartial(object.pipeline)
+      : undefined;
+    message.findings = object.findings?.map((e) => PipelineFinding.fromPartial(e)) || [];
+    message.replayed = object.replayed ?? false;
+    return message;
+  },
+};
+
+function createBaseRetirePipelineRequest(): RetirePipelineRequest {
+  return { idempotencyKey: "", pipelineId: "", reason: "", validateOnly: false };
+}
+
+export const RetirePipelineRequest: MessageFns<RetirePipelineRequest> = {
+  encode(message: RetirePipelineRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.idempotencyKey !== "") {
+      writer.uint32(10).string(message.idempotencyKey);
+    }
+    if (message.pipelineId !== "") {
+      writer.uint32(18).string(message.pipelineId);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(32).bool(message.validateOnly);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RetirePipelineRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRetirePipelineRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.idempotencyKey = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pipelineId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RetirePipelineRequest>): RetirePipelineRequest {
+    return RetirePipelineRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RetirePipelineRequest>): RetirePipelineRequest {
+    const message = createBaseRetirePipelineRequest();
+    message.idempotencyKey = object.idempotencyKey ?? "";
+    message.pipelineId = object.pipelineId ?? "";
+    message.reason = object.reason ?? "";
+    message.validateOnly = object.validateOnly ?? false;
+    return message;
+  },
+};
+
+function createBaseRetirePipelineResponse(): RetirePipelineResponse {
+  return { pipeline: undefined, replayed: false };
+}
+
+export const RetirePipelineResponse: MessageFns<RetirePipelineResponse> = {
+  encode(message: RetirePipelineResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pipeline !== undefined) {
+      Pipeline.encode(message.pipeline, writer.uint32(10).fork()).join();
+    }
+    if (message.replayed !== false) {
+      writer.uint32(16).bool(message.replayed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RetirePipelineResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRetirePipelineResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pipeline = Pipeline.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.replayed = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RetirePipelineResponse>): RetirePipelineResponse {
+    return RetirePipelineResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RetirePipelineResponse>): RetirePipelineResponse {
+    const message = createBaseRetirePipelineResponse();
+    message.pipeline = (object.pipeline !== undefined && object.pipeline !== null)
+      ? Pipeline.fromPartial(object.pipeline)
+      : undefined;
+    message.replayed = object.replayed ?? false;
+    return message;
+  },
+};
+
+function createBaseGetPipelineRequest(): GetPipelineRequest {
+  return { pipelineId: "", version: 0 };
+}
+
+export const GetPipelineRequest: MessageFns<GetPipelineRequest> = {
+  encode(message: GetPipelineRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pipelineId !== "") {
+      writer.uint32(10).string(message.pipelineId);
+    }
+    if (message.version !== 0) {
+      writer.uint32(16).int32(message.version);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetPipelineRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetPipelineRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pipelineId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.version = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetPipelineRequest>): GetPipelineRequest {
+    return GetPipelineRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetPipelineRequest>): GetPipelineRequest {
+    const message = createBaseGetPipelineRequest();
+    message.pipelineId = object.pipelineId ?? "";
+    message.version = object.version ?? 0;
+    return message;
+  },
+};
+
+function createBaseGetPipelineResponse(): GetPipelineResponse {
+  return { pipeline: undefined, findings: [] };
+}
+
+export const GetPipelineResponse: MessageFns<GetPipelineResponse> = {
+  encode(message: GetPipelineResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pipeline !== undefined) {
+      Pipeline.encode(message.pipeline, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.findings) {
+      PipelineFinding.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetPipelineResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetPipelineResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pipeline = Pipeline.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.findings.push(PipelineFinding.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetPipelineResponse>): GetPipelineResponse {
+    return GetPipelineResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetPipelineResponse>): GetPipelineResponse {
+    const message = createBaseGetPipelineResponse();
+    message.pipeline = (object.pipeline !== undefined && object.pipeline !== null)
+      ? Pipeline.fromPartial(object.pipeline)
+      : undefined;
+    message.findings = object.findings?.map((e) => PipelineFinding.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseListPipelinesRequest(): ListPipelinesRequest {
+  return { state: 0, featureId: "", includeAllStates: false, pageSize: 0, pageToken: "", pipelineId: "" };
+}
+
+export const ListPipelinesRequest: MessageFns<ListPipelinesRequest> = {
+  encode(message: ListPipelinesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.state !== 0) {
+      writer.uint32(8).int32(message.state);
+    }
+    if (message.featureId !== "") {
+      writer.uint32(18).string(message.featureId);
+    }
+    if (message.includeAllStates !== false) {
+      writer.uint32(24).bool(message.includeAllStates);
+    }
+    if (message.pageSize !== 0) {
+      writer.uint32(32).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(42).string(message.pageToken);
+    }
+    if (message.pipelineId !== "") {
+      writer.uint32(50).string(message.pipelineId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListPipelinesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListPipelinesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.featureId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.includeAllStates = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.pipelineId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListPipelinesRequest>): ListPipelinesRequest {
+    return ListPipelinesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListPipelinesRequest>): ListPipelinesRequest {
+    const message = createBaseListPipelinesRequest();
+    message.state = object.state ?? 0;
+    message.featureId = object.featureId ?? "";
+    message.includeAllStates = object.includeAllStates ?? false;
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    message.pipelineId = object.pipelineId ?? "";
+    return message;
+  },
+};
+
+function createBaseListPipelinesResponse(): ListPipelinesResponse {
+  return { pipelines: [], nextPageToken: "" };
+}
+
+export const ListPipelinesResponse: MessageFns<ListPipelinesResponse> = {
+  encode(message: ListPipelinesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.pipelines) {
+      Pipeline.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListPipelinesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListPipelinesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pipelines.push(Pipeline.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListPipelinesResponse>): ListPipelinesResponse {
+    return ListPipelinesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListPipelinesResponse>): ListPipelinesResponse {
+    const message = createBaseListPipelinesResponse();
+    message.pipelines = object.pipelines?.map((e) => Pipeline.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
+    return message;
+  },
+};
+
 /**
  * Keeps features in immutable versions, of which one is in force, and the approvals by a second person
  * that some changes need. Idempotency keys and ids follow the rules that QuotaService states.
@@ -4274,6 +5252,74 @@ export const CatalogServiceService = {
       Buffer.from(ListCampaignsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListCampaignsResponse => ListCampaignsResponse.decode(value),
   },
+  /** Writes a new version of a pipeline as a draft; the first one makes the pipeline known. */
+  createPipelineVersion: {
+    path: "/billing.catalog.v1.CatalogService/CreatePipelineVersion" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CreatePipelineVersionRequest): Buffer =>
+      Buffer.from(CreatePipelineVersionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CreatePipelineVersionRequest => CreatePipelineVersionRequest.decode(value),
+    responseSerialize: (value: CreatePipelineVersionResponse): Buffer =>
+      Buffer.from(CreatePipelineVersionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CreatePipelineVersionResponse => CreatePipelineVersionResponse.decode(value),
+  },
+  /**
+   * Puts a draft in force, in place of the version before it. The reviewer reads it first: what it fails, or can't
+   * judge, is refused as PIPELINE_REVIEW_FAILED, and no comment in the content lets anything through. Refused before
+   * that as PIPELINE_NOT_FOUND or PIPELINE_STATE_INVALID (the version is no draft), and after it as
+   * PIPELINE_FEATURE_UNPUBLISHED where no version of a feature that it uses is in force.
+   */
+  publishPipeline: {
+    path: "/billing.catalog.v1.CatalogService/PublishPipeline" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PublishPipelineRequest): Buffer =>
+      Buffer.from(PublishPipelineRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PublishPipelineRequest => PublishPipelineRequest.decode(value),
+    responseSerialize: (value: PublishPipelineResponse): Buffer =>
+      Buffer.from(PublishPipelineResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PublishPipelineResponse => PublishPipelineResponse.decode(value),
+  },
+  /**
+   * Takes a pipeline out of force. Refused as PIPELINE_NOT_FOUND, PIPELINE_STATE_INVALID when none of its versions
+   * is in force.
+   */
+  retirePipeline: {
+    path: "/billing.catalog.v1.CatalogService/RetirePipeline" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RetirePipelineRequest): Buffer =>
+      Buffer.from(RetirePipelineRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RetirePipelineRequest => RetirePipelineRequest.decode(value),
+    responseSerialize: (value: RetirePipelineResponse): Buffer =>
+      Buffer.from(RetirePipelineResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RetirePipelineResponse => RetirePipelineResponse.decode(value),
+  },
+  /**
+   * One version of a pipeline with its content, or the one in force. Refused as PIPELINE_NOT_FOUND,
+   * PIPELINE_STATE_INVALID when none of its versions is in force.
+   */
+  getPipeline: {
+    path: "/billing.catalog.v1.CatalogService/GetPipeline" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetPipelineRequest): Buffer => Buffer.from(GetPipelineRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetPipelineRequest => GetPipelineRequest.decode(value),
+    responseSerialize: (value: GetPipelineResponse): Buffer => Buffer.from(GetPipelineResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetPipelineResponse => GetPipelineResponse.decode(value),
+  },
+  /** Pipeline versions without their content, by pipeline id and version. */
+  listPipelines: {
+    path: "/billing.catalog.v1.CatalogService/ListPipelines" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListPipelinesRequest): Buffer => Buffer.from(ListPipelinesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListPipelinesRequest => ListPipelinesRequest.decode(value),
+    responseSerialize: (value: ListPipelinesResponse): Buffer =>
+      Buffer.from(ListPipelinesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListPipelinesResponse => ListPipelinesResponse.decode(value),
+  },
 } as const;
 
 export interface CatalogServiceServer extends UntypedServiceImplementation {
@@ -4350,6 +5396,27 @@ export interface CatalogServiceServer extends UntypedServiceImplementation {
    * none is; or all of its versions.
    */
   listCampaigns: handleUnaryCall<ListCampaignsRequest, ListCampaignsResponse>;
+  /** Writes a new version of a pipeline as a draft; the first one makes the pipeline known. */
+  createPipelineVersion: handleUnaryCall<CreatePipelineVersionRequest, CreatePipelineVersionResponse>;
+  /**
+   * Puts a draft in force, in place of the version before it. The reviewer reads it first: what it fails, or can't
+   * judge, is refused as PIPELINE_REVIEW_FAILED, and no comment in the content lets anything through. Refused before
+   * that as PIPELINE_NOT_FOUND or PIPELINE_STATE_INVALID (the version is no draft), and after it as
+   * PIPELINE_FEATURE_UNPUBLISHED where no version of a feature that it uses is in force.
+   */
+  publishPipeline: handleUnaryCall<PublishPipelineRequest, PublishPipelineResponse>;
+  /**
+   * Takes a pipeline out of force. Refused as PIPELINE_NOT_FOUND, PIPELINE_STATE_INVALID when none of its versions
+   * is in force.
+   */
+  retirePipeline: handleUnaryCall<RetirePipelineRequest, RetirePipelineResponse>;
+  /**
+   * One version of a pipeline with its content, or the one in force. Refused as PIPELINE_NOT_FOUND,
+   * PIPELINE_STATE_INVALID when none of its versions is in force.
+   */
+  getPipeline: handleUnaryCall<GetPipelineRequest, GetPipelineResponse>;
+  /** Pipeline versions without their content, by pipeline id and version. */
+  listPipelines: handleUnaryCall<ListPipelinesRequest, ListPipelinesResponse>;
 }
 
 export interface CatalogServiceClient extends Client {
@@ -4733,6 +5800,97 @@ export interface CatalogServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListCampaignsResponse) => void,
+  ): ClientUnaryCall;
+  /** Writes a new version of a pipeline as a draft; the first one makes the pipeline known. */
+  createPipelineVersion(
+    request: CreatePipelineVersionRequest,
+    callback: (error: ServiceError | null, response: CreatePipelineVersionResponse) => void,
+  ): ClientUnaryCall;
+  createPipelineVersion(
+    request: CreatePipelineVersionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CreatePipelineVersionResponse) => void,
+  ): ClientUnaryCall;
+  createPipelineVersion(
+    request: CreatePipelineVersionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CreatePipelineVersionResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Puts a draft in force, in place of the version before it. The reviewer reads it first: what it fails, or can't
+   * judge, is refused as PIPELINE_REVIEW_FAILED, and no comment in the content lets anything through. Refused before
+   * that as PIPELINE_NOT_FOUND or PIPELINE_STATE_INVALID (the version is no draft), and after it as
+   * PIPELINE_FEATURE_UNPUBLISHED where no version of a feature that it uses is in force.
+   */
+  publishPipeline(
+    request: PublishPipelineRequest,
+    callback: (error: ServiceError | null, response: PublishPipelineResponse) => void,
+  ): ClientUnaryCall;
+  publishPipeline(
+    request: PublishPipelineRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PublishPipelineResponse) => void,
+  ): ClientUnaryCall;
+  publishPipeline(
+    request: PublishPipelineRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PublishPipelineResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Takes a pipeline out of force. Refused as PIPELINE_NOT_FOUND, PIPELINE_STATE_INVALID when none of its versions
+   * is in force.
+   */
+  retirePipeline(
+    request: RetirePipelineRequest,
+    callback: (error: ServiceError | null, response: RetirePipelineResponse) => void,
+  ): ClientUnaryCall;
+  retirePipeline(
+    request: RetirePipelineRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RetirePipelineResponse) => void,
+  ): ClientUnaryCall;
+  retirePipeline(
+    request: RetirePipelineRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RetirePipelineResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * One version of a pipeline with its content, or the one in force. Refused as PIPELINE_NOT_FOUND,
+   * PIPELINE_STATE_INVALID when none of its versions is in force.
+   */
+  getPipeline(
+    request: GetPipelineRequest,
+    callback: (error: ServiceError | null, response: GetPipelineResponse) => void,
+  ): ClientUnaryCall;
+  getPipeline(
+    request: GetPipelineRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetPipelineResponse) => void,
+  ): ClientUnaryCall;
+  getPipeline(
+    request: GetPipelineRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetPipelineResponse) => void,
+  ): ClientUnaryCall;
+  /** Pipeline versions without their content, by pipeline id and version. */
+  listPipelines(
+    request: ListPipelinesRequest,
+    callback: (error: ServiceError | null, response: ListPipelinesResponse) => void,
+  ): ClientUnaryCall;
+  listPipelines(
+    request: ListPipelinesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListPipelinesResponse) => void,
+  ): ClientUnaryCall;
+  listPipelines(
+    request: ListPipelinesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListPipelinesResponse) => void,
   ): ClientUnaryCall;
 }
 

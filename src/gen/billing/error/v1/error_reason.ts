@@ -181,6 +181,17 @@ export const ErrorReason = {
   CAMPAIGN_BUDGET_EXHAUSTED: 95,
   /** CAMPAIGN_LIMIT_REACHED - RESOURCE_EXHAUSTED [campaignId, userId, max]. The user has redeemed it as often as it allows. */
   CAMPAIGN_LIMIT_REACHED: 96,
+  /**
+   * PIPELINE_REVIEW_FAILED - FAILED_PRECONDITION [pipelineId, version, rules]. The reviewer found what must not be published, or couldn't
+   * judge it; PreconditionFailure lists the findings, each with its file, line and column.
+   */
+  PIPELINE_REVIEW_FAILED: 121,
+  /** PIPELINE_NOT_FOUND - NOT_FOUND [pipelineId]. No such pipeline, or no such version of it. */
+  PIPELINE_NOT_FOUND: 122,
+  /** PIPELINE_STATE_INVALID - FAILED_PRECONDITION [pipelineId, version, state]. The version's state doesn't allow this. */
+  PIPELINE_STATE_INVALID: 123,
+  /** PIPELINE_FEATURE_UNPUBLISHED - FAILED_PRECONDITION [pipelineId, version, featureIds]. No version of these features is in force. */
+  PIPELINE_FEATURE_UNPUBLISHED: 124,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -252,5 +263,9 @@ export namespace ErrorReason {
   export type CAMPAIGN_NOT_RUNNING = typeof ErrorReason.CAMPAIGN_NOT_RUNNING;
   export type CAMPAIGN_BUDGET_EXHAUSTED = typeof ErrorReason.CAMPAIGN_BUDGET_EXHAUSTED;
   export type CAMPAIGN_LIMIT_REACHED = typeof ErrorReason.CAMPAIGN_LIMIT_REACHED;
+  export type PIPELINE_REVIEW_FAILED = typeof ErrorReason.PIPELINE_REVIEW_FAILED;
+  export type PIPELINE_NOT_FOUND = typeof ErrorReason.PIPELINE_NOT_FOUND;
+  export type PIPELINE_STATE_INVALID = typeof ErrorReason.PIPELINE_STATE_INVALID;
+  export type PIPELINE_FEATURE_UNPUBLISHED = typeof ErrorReason.PIPELINE_FEATURE_UNPUBLISHED;
   export type UNRECOGNIZED = typeof ErrorReason.UNRECOGNIZED;
 }

@@ -1,0 +1,91 @@
+/**
+ * The reviewer as the catalogue asks it. Each text is read in a process of its own, with limits of memory and time: aliases
+ * alone can make a parser work for minutes, and a text that kills its reader has killed nothing else.
+ */
+import { fork } from "node:child_process";
+import { createHash } from "node:crypto";
+import { fileURLToPath } from "node:url";
+import type { PipelineReviewer, PipelineSource } from "../billing/catalog/pipeline.ts";
+import { Refusal } from "../billing/refusal.ts";
+import { unreadable, type ReadPipeline } from "./documents/catalogue-pipeline.ts";
+
+export interface ReaderLimits {
+  /** For one text, the start of its process included. */
+  readonly ms: number;
+  /** MiB of the process's JavaScript heap. */
+  readonly memoryMib: number;
+  /** Texts that are read at one time. */
+  readonly running: number;
+  /** Texts that wait beside those; more are refused. */
+  readonly waiting: number;
+}
+
+/** An honest text of the largest length takes about a second. */
+const LIMITS: ReaderLimits = { ms: 10_000, memoryMib: 256, running: 2, waiting: 16 };
+
+export function createPipelineReviewer(limits: Partial<ReaderLimits> = {}): PipelineReviewer {
+  const held = { ...LIMITS, ...limits };
+  const inTurn = turns(held);
+  return {
+    async review(source, signal) {
+      const read = await inTurn(() => readApart(source, held, signal));
+      const contentSha256 = createHash("sha256").update(source.content).digest("hex");
+      return { contentSha256, ...read };
+    },
+  };
+}
+
+/** Lets so many work at one time, and the others in the order in which they came. */
+function turns({ running, waiting }: ReaderLimits) {
+  let working = 0;
+  const line: (() => void)[] = [];
+  return async <T>(work: () => Promise<T>): Promise<T> => {
+    if (working < running) working += 1;
+    else if (line.length < waiting) await new Promise<void>((resolve) => void line.push(resolve));
+    else throw new Refusal("OVERLOADED", "too many pipelines wait for the reviewer", {});
+    try {
+      return await work();
+    } finally {
+      const next = line.shift();
+      // Whoever is next takes this place over.
+      if (next) next();
+      else working -= 1;
+    }
+  };
+}
+
+async function readApart(
+  source: PipelineSource,
+  { ms, memoryMib }: ReaderLimits,
+  signal: AbortSignal | undefined,
+): Promise<ReadPipeline> {
+  signal?.throwIfAborted();
+  const ending = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  const worker = fileURLToPath(new URL(`./pipeline-worker.${ending}`, import.meta.url));
+  const coverage = process.env["NODE_V8_COVERAGE"];
+  const child = fork(worker, [], {
+    execArgv: [`--max-old-space-size=${memoryMib}`],
+    // Nothing of the server's environment is a text's business.
+    env: coverage === undefined ? {} : { NODE_V8_COVERAGE: coverage },
+    stdio: ["ignore", "ignore", "ignore", "ipc"],
+    serialization: "advanced",
+  });
+  const { promise, resolve, reject } = Promise.withResolvers<ReadPipeline>();
+  const giveUp = (): void => reject(signal?.reason as Error);
+  const timer = setTimeout(() => resolve(unreadable(`reading it took longer than ${ms} ms`)), ms);
+  signal?.addEventListener("abort", giveUp, { once: true });
+  child.on("message", (message) => resolve(message as ReadPipeline));
+  child.on("error", reject);
+  child.on("close", (code, killedBy) => {
+    resolve(unreadable(`its reader was ended by ${killedBy ?? `code ${code}`}`));
+  });
+  // A child that is gone already tells so by its end.
+  child.send({ ...source }, () => {});
+  try {
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", giveUp);
+    child.kill("SIGKILL");
+  }
+}
