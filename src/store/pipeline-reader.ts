@@ -20,7 +20,9 @@ export function pipelineReads(rows: (sql: string) => Promise<Row[]>): PipelineRe
         return { pipeline: readPipeline(row), content: row["content"] as string, findings };
       }
       if (version !== 0) return undefined;
-      const [newest] = await rows(`select max(v.version) as last from pipeline_versions v ${named}`);
+      const [newest] = await rows(
+        `select max(v.version) as last from pipeline_versions v ${named}`,
+      );
       const last = Number(newest?.["last"] ?? 0);
       return last === 0 ? undefined : last;
     },

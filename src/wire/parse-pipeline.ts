@@ -34,7 +34,8 @@ export function readSource(
     check.refuse("path", PATH_RULE);
   }
   const format = formatOf(request.path, content);
-  const path = request.path === "" ? `pipelines/${pipelineId}.${format.toLowerCase()}` : request.path;
+  const path =
+    request.path === "" ? `pipelines/${pipelineId}.${format.toLowerCase()}` : request.path;
   return { pipelineId, path, format, content };
 }
 

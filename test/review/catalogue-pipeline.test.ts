@@ -72,6 +72,12 @@ describe("a text that is to be a pipeline of the catalogue", () => {
     assert.ok(broken.findings.some(({ ruleId }) => ruleId === "BG301"));
   });
 
+  it("isn't unfolded where it merges one map over and over", () => {
+    const wide = Array.from({ length: 1_000 }, (_, at) => `  k${at}: 1`).join("\n");
+    const { verdict, findings } = read(`b: &b\n${wide}\nm:\n${"  <<: *b\n".repeat(3_000)}`);
+    assert.deepEqual([verdict, findings[0]?.ruleId], ["FAIL", "BG305"]);
+  });
+
   it("tells every feature that it uses once, wherever it stands", () => {
     const steps = ["b", "a", "b"].map((id) => `  - { id: s, type: run, with: { feature_id: ${id} } }`);
     assert.deepEqual(read(GOOD + steps.join("\n")).featureIds, ["a", "ai_video_generation", "b"]);
@@ -126,7 +132,10 @@ describe("the reviewer of pipelines", () => {
   it("reads so many at one time, lets others wait, and refuses more as OVERLOADED", async () => {
     const reviewer = createPipelineReviewer({ running: 1, waiting: 2 });
     const ends = await Promise.allSettled([1, 2, 3, 4].map(() => reviewer.review(sourceOf(GOOD))));
-    assert.deepEqual(ends.map(({ status }) => status), ["fulfilled", "fulfilled", "fulfilled", "rejected"]);
+    assert.deepEqual(
+      ends.map(({ status }) => status),
+      ["fulfilled", "fulfilled", "fulfilled", "rejected"],
+    );
     const [, , , last] = ends;
     assert.ok(last?.status === "rejected" && last.reason instanceof Refusal);
     assert.equal(last.reason.reason, "OVERLOADED");

@@ -53,10 +53,14 @@ for (const flavour of flavours()) {
       content,
     });
     const write = async (pipelineId: PipelineId, review = reviewOf(), more: Sending = {}) =>
-      (await catalogue.send(writePipelineVersion, { source: textOf(pipelineId), review }, more)).answer
-        .pipeline;
-    const publish = (pipelineId: PipelineId, version: number, review = reviewOf(), more: Sending = {}) =>
-      catalogue.send(publishPipelineVersion, { pipelineId, version, review }, more);
+      (await catalogue.send(writePipelineVersion, { source: textOf(pipelineId), review }, more))
+        .answer.pipeline;
+    const publish = (
+      pipelineId: PipelineId,
+      version: number,
+      review = reviewOf(),
+      more: Sending = {},
+    ) => catalogue.send(publishPipelineVersion, { pipelineId, version, review }, more);
     const retire = (pipelineId: PipelineId, more: Sending = {}) =>
       catalogue.send(retirePipeline, { pipelineId, reason: "over" }, more);
     const list = (pipelineId: PipelineId, state: PipelineState | null = null) =>
@@ -104,14 +108,23 @@ for (const flavour of flavours()) {
       assert.deepEqual((await list(id))[1], retired.pipeline);
       assert.deepEqual(await statesOf(id), ["SUPERSEDED", "RETIRED"]);
       assert.equal(await reader.findPipeline(id, 0), 2);
-      await assert.rejects(publish(id, 1), refused("PIPELINE_STATE_INVALID", { state: "SUPERSEDED" }));
+      await assert.rejects(
+        publish(id, 1),
+        refused("PIPELINE_STATE_INVALID", { state: "SUPERSEDED" }),
+      );
     });
 
     it("keep a text of the largest length, byte by byte", async () => {
       const id = newId();
       const content = `# 流程 😀 ' " \\ %_ ;\r\n${"x".repeat(262_000)}`;
-      await catalogue.send(writePipelineVersion, { source: textOf(id, content), review: reviewOf() });
-      assert.equal((await getPipeline(catalogue.reader, { pipelineId: id, version: 1 })).content, content);
+      await catalogue.send(writePipelineVersion, {
+        source: textOf(id, content),
+        review: reviewOf(),
+      });
+      assert.equal(
+        (await getPipeline(catalogue.reader, { pipelineId: id, version: 1 })).content,
+        content,
+      );
     });
 
     it("are numbered without gap or double when 10 are written at once", async () => {
@@ -167,7 +180,10 @@ for (const flavour of flavours()) {
         publish(id, 1, reviewOf({ verdict: "FAIL" })),
         refused("PIPELINE_REVIEW_FAILED"),
       );
-      await assert.rejects(retire(id), refused("PIPELINE_STATE_INVALID", { state: "none in force" }));
+      await assert.rejects(
+        retire(id),
+        refused("PIPELINE_STATE_INVALID", { state: "none in force" }),
+      );
       await assert.rejects(publish(id, 2), refused("PIPELINE_NOT_FOUND", { pipelineId: id }));
       assert.deepEqual(await countAll(), counts);
     });
@@ -197,7 +213,10 @@ for (const flavour of flavours()) {
       await publish(id, 1);
       for (const table of ["pipeline_versions", "pipeline_steps"]) {
         const named = `where pipeline_id = '${id}'`;
-        await assert.rejects(catalogue.sql(`update ${table} set version = 7 ${named}`), /append-only/);
+        await assert.rejects(
+          catalogue.sql(`update ${table} set version = 7 ${named}`),
+          /append-only/,
+        );
         await assert.rejects(catalogue.sql(`delete from ${table} ${named}`), /append-only/);
       }
       const again = `insert into pipeline_steps select * from pipeline_steps where pipeline_id = '${id}'`;
@@ -223,18 +242,27 @@ for (const flavour of flavours()) {
       }
       const filter = { pipelineId: null, featureId: own, state: null };
       const seen: string[] = [];
-      for (let after = null as { pipelineId: PipelineId; version: number } | null; ; ) {
+      for (let after = null as { pipelineId: PipelineId; version: number } | null; ;) {
         const page = await catalogue.reader.listPipelines(filter, { after, limit: 2 });
         seen.push(...page.map(({ pipelineId, version }) => `${pipelineId} ${version}`));
         if (page.length < 2) break;
         after = page[1]!;
       }
-      assert.deepEqual(seen, ids.flatMap((id) => [`${id} 1`, `${id} 2`]));
+      assert.deepEqual(
+        seen,
+        ids.flatMap((id) => [`${id} 1`, `${id} 2`]),
+      );
       const page = { after: null, limit: 100 };
       const inForce = await catalogue.reader.listPipelines({ ...filter, state: "PUBLISHED" }, page);
-      assert.deepEqual(inForce.map(({ version }) => version), [1, 1, 1]);
+      assert.deepEqual(
+        inForce.map(({ version }) => version),
+        [1, 1, 1],
+      );
       const drafts = await catalogue.reader.listPipelines({ ...filter, state: "DRAFT" }, page);
-      assert.deepEqual(drafts.map(({ version }) => version), [2, 2, 2]);
+      assert.deepEqual(
+        drafts.map(({ version }) => version),
+        [2, 2, 2],
+      );
     });
 
     it("are reviewed before the books are opened, and only while they are drafts", async () => {

@@ -52,7 +52,13 @@ for (const flavour of flavours()) {
       assert.deepEqual([verdict, findings], [Pipeline_Verdict.PASS, []]);
       assert.deepEqual(
         [draft!.state, draft!.path, draft!.format, draft!.content, draft!.featureIds],
-        [Pipeline_State.DRAFT, `pipelines/${pipelineId}.yaml`, Pipeline_Format.YAML, "", [PLAIN_FEATURE]],
+        [
+          Pipeline_State.DRAFT,
+          `pipelines/${pipelineId}.yaml`,
+          Pipeline_Format.YAML,
+          "",
+          [PLAIN_FEATURE],
+        ],
       );
       const { pipeline: published } = await publish(pipelineId);
       assert.equal(published!.state, Pipeline_State.PUBLISHED);
@@ -66,7 +72,11 @@ for (const flavour of flavours()) {
     });
 
     it("are taken as JSON by their path, or by their first letter", async () => {
-      const json = JSON.stringify({ feature_id: PLAIN_FEATURE, on_failure: "refund_quota", steps: [{ id: "a" }] });
+      const json = JSON.stringify({
+        feature_id: PLAIN_FEATURE,
+        on_failure: "refund_quota",
+        steps: [{ id: "a" }],
+      });
       const { pipeline } = await create(newId(), json);
       assert.equal(pipeline!.format, Pipeline_Format.JSON);
       const { pipeline: named } = await create(newId(), json, { path: "ai/video.yml" });
@@ -105,7 +115,10 @@ for (const flavour of flavours()) {
       await create(pipelineId, textOf("  - { id: b, type: t, retry: { max_attempts: 99 } }\n"));
       const { findings, pipeline } = await publish(pipelineId);
       assert.equal(pipeline!.verdict, Pipeline_Verdict.PASS_WITH_WARNING);
-      assert.deepEqual(findings.map(({ ruleId, severity }) => [ruleId, severity]), [["BG208", "WARN"]]);
+      assert.deepEqual(
+        findings.map(({ ruleId, severity }) => [ruleId, severity]),
+        [["BG208", "WARN"]],
+      );
       assert.deepEqual((await get(pipelineId)).findings, findings);
     });
 
@@ -152,7 +165,10 @@ for (const flavour of flavours()) {
         await publish(pipelineId, version);
       }
       const inForce = await list({ pipelineId, featureId: PLAIN_FEATURE });
-      assert.deepEqual(inForce.pipelines.map(({ version, content }) => [version, content]), [[3, ""]]);
+      assert.deepEqual(
+        inForce.pipelines.map(({ version, content }) => [version, content]),
+        [[3, ""]],
+      );
       const asked = { pipelineId, includeAllStates: true, pageSize: 2 };
       const first = await list(asked);
       const second = await list({ ...asked, pageToken: first.nextPageToken });

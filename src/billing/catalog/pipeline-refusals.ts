@@ -38,7 +38,11 @@ export function reviewFailed(
   }));
   const more = failures.length - violations.length;
   if (more > 0) {
-    violations.push({ type: "MORE", subject: path, description: `${more} more findings refuse it` });
+    violations.push({
+      type: "MORE",
+      subject: path,
+      description: `${more} more findings refuse it`,
+    });
   }
   const facts = { pipelineId, version: String(version), rules };
   const message = `the reviewer fails this version: ${rules}`;

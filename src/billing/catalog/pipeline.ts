@@ -128,7 +128,10 @@ export interface PipelineReader {
    * One version of a pipeline; with version 0 the one in force.
    * @returns the number of the newest version when the pipeline is known and none is in force
    */
-  findPipeline(pipelineId: PipelineId, version: number): Promise<StoredPipeline | number | undefined>;
+  findPipeline(
+    pipelineId: PipelineId,
+    version: number,
+  ): Promise<StoredPipeline | number | undefined>;
   /** By pipeline id and version. */
   listPipelines(filter: PipelineFilter, page: Page<PipelineRef>): Promise<Pipeline[]>;
 }

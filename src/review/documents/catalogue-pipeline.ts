@@ -99,7 +99,8 @@ function addFeature({ keySpan, value }: Entry, found: Set<string>, own: OwnFindi
     found.add(value.value);
     return;
   }
-  const message = "feature_id must be the id of a feature, written out: which one it is decides what it costs";
+  const message =
+    "feature_id must be the id of a feature, written out: which one it is decides what it costs";
   own.add(keySpan, { ruleId: DOCUMENT_RULE_IDS.value, message });
 }
 

@@ -97,7 +97,10 @@ describe("pipelines in the catalogue, decided", () => {
 
   it("come into force in place of the version before", () => {
     const before = draft({ version: 1, state: "PUBLISHED" });
-    const said = review({ verdict: "PASS_WITH_WARNING", findings: [finding({ severity: "WARN" })] });
+    const said = review({
+      verdict: "PASS_WITH_WARNING",
+      findings: [finding({ severity: "WARN" })],
+    });
     const { writes, answer } = publish(desk({ inForce: before }), said);
     assert.deepEqual(writes.pipelines, [
       { kind: "SUPERSEDED", ref: { pipelineId, version: 1 } },
@@ -134,7 +137,10 @@ describe("pipelines in the catalogue, decided", () => {
     const warning = finding({ severity: "WARN", ruleId: "BG208" });
     const unread = finding({ severity: "NOT_ANALYSED", ruleId: "BG209", line: 7 });
     const said = review({ verdict: "FAIL", findings: [finding(), unread, warning] });
-    const { facts, violations } = refusalOf(() => publish(desk({}), said), "PIPELINE_REVIEW_FAILED");
+    const { facts, violations } = refusalOf(
+      () => publish(desk({}), said),
+      "PIPELINE_REVIEW_FAILED",
+    );
     assert.deepEqual(facts, { pipelineId, version: "2", rules: "BG201,BG209" });
     assert.deepEqual(
       violations.map(({ type, subject }) => [type, subject]),
