@@ -6,8 +6,8 @@ import { fork } from "node:child_process";
 import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import type { PipelineReviewer, PipelineSource } from "../billing/catalog/pipeline.ts";
-import { Refusal } from "../billing/refusal.ts";
 import { unreadable, type ReadPipeline } from "./documents/catalogue-pipeline.ts";
+import { createTurns } from "./turns.ts";
 
 export interface ReaderLimits {
   /** For one text, the start of its process included. */
@@ -23,43 +23,28 @@ export interface ReaderLimits {
 /** An honest text of the largest length takes about a second. */
 const LIMITS: ReaderLimits = { ms: 10_000, memoryMib: 256, running: 2, waiting: 16 };
 
+/** A text is read within a second. */
+const RETRY_MS = 1_000;
+const NEVER = new AbortController().signal;
+
 export function createPipelineReviewer(limits: Partial<ReaderLimits> = {}): PipelineReviewer {
   const held = { ...LIMITS, ...limits };
-  const inTurn = turns(held);
+  const turns = createTurns(held.running, held.waiting, RETRY_MS);
   return {
-    async review(source, signal) {
-      const read = await inTurn(() => readApart(source, held, signal));
+    async review(source, signal = NEVER) {
+      const read = await turns.run(() => readApart(source, held, signal), signal);
       const contentSha256 = createHash("sha256").update(source.content).digest("hex");
       return { contentSha256, ...read };
     },
   };
 }
 
-/** Lets so many work at one time, and the others in the order in which they came. */
-function turns({ running, waiting }: ReaderLimits) {
-  let working = 0;
-  const line: (() => void)[] = [];
-  return async <T>(work: () => Promise<T>): Promise<T> => {
-    if (working < running) working += 1;
-    else if (line.length < waiting) await new Promise<void>((resolve) => void line.push(resolve));
-    else throw new Refusal("OVERLOADED", "too many pipelines wait for the reviewer", {});
-    try {
-      return await work();
-    } finally {
-      const next = line.shift();
-      // Whoever is next takes this place over.
-      if (next) next();
-      else working -= 1;
-    }
-  };
-}
-
 async function readApart(
   source: PipelineSource,
   { ms, memoryMib }: ReaderLimits,
-  signal: AbortSignal | undefined,
+  signal: AbortSignal,
 ): Promise<ReadPipeline> {
-  signal?.throwIfAborted();
+  signal.throwIfAborted();
   const ending = import.meta.url.endsWith(".ts") ? "ts" : "js";
   const worker = fileURLToPath(new URL(`./pipeline-worker.${ending}`, import.meta.url));
   const coverage = process.env["NODE_V8_COVERAGE"];
@@ -71,9 +56,9 @@ async function readApart(
     serialization: "advanced",
   });
   const { promise, resolve, reject } = Promise.withResolvers<ReadPipeline>();
-  const giveUp = (): void => reject(signal?.reason as Error);
+  const giveUp = (): void => reject(signal.reason as Error);
   const timer = setTimeout(() => resolve(unreadable(`reading it took longer than ${ms} ms`)), ms);
-  signal?.addEventListener("abort", giveUp, { once: true });
+  signal.addEventListener("abort", giveUp, { once: true });
   child.on("message", (message) => resolve(message as ReadPipeline));
   child.on("error", reject);
   child.on("close", (code, killedBy) => {
@@ -85,7 +70,7 @@ async function readApart(
     return await promise;
   } finally {
     clearTimeout(timer);
-    signal?.removeEventListener("abort", giveUp);
+    signal.removeEventListener("abort", giveUp);
     child.kill("SIGKILL");
   }
 }

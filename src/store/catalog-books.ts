@@ -226,8 +226,11 @@ async function write(
     if (state === "PENDING") await em.insert(ApprovalTable, row);
     else await em.nativeUpdate(ApprovalTable, { approvalId }, decision);
   }
-  for (const { reviewId, content, ...review } of writes.reviews ?? []) {
-    const contentSha256 = createHash("sha256").update(content).digest("hex");
+  for (const { reviewId, reviewed, ...review } of writes.reviews ?? []) {
+    const contentSha256 =
+      "sha256" in reviewed
+        ? reviewed.sha256
+        : createHash("sha256").update(reviewed.content).digest("hex");
     await insertReview(em, { ...review, contentSha256 }, { reviewId, caller, nowMs });
   }
   if (writes.access) await writeAccess(em, writes.access, caller.name, createTime);

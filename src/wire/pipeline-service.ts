@@ -58,7 +58,9 @@ function changes(parts: PipelineParts) {
     const command = { input, idempotencyKey, caller, validateOnly: request.validateOnly };
     const { answer, replayed } = await publishPipeline(parts, command, signal);
     const findings = answer.findings.map(render.finding);
-    return { pipeline: render.pipeline(answer.pipeline), findings, replayed };
+    // A preview keeps nothing.
+    const reviewId = request.validateOnly ? "" : (answer.reviewId ?? "");
+    return { pipeline: render.pipeline(answer.pipeline), findings, replayed, reviewId };
   };
   const retire: Handle<wire.RetirePipelineRequest, wire.RetirePipelineResponse> = async (
     request,

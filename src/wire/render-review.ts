@@ -1,5 +1,9 @@
 /** Reviews as the contract shows them. */
-import { CATALOGUE_REVIEWER, type FeatureReviewResult } from "../billing/review/feature-review.ts";
+import {
+  CATALOGUE_REVIEWER,
+  type CatalogueReviewResult,
+} from "../billing/review/catalogue-review.ts";
+import type { PlacedFinding } from "../billing/catalog/pipeline.ts";
 import type { ReviewSummary, StoredReview } from "../billing/review/review.ts";
 import * as wire from "../gen/billing/review/v1/review.ts";
 import type { Reports, ReportForms } from "../gen/billing/review/v1/review_service.ts";
@@ -10,14 +14,14 @@ import { jsonReport, sarifReport } from "../review/report/index.ts";
 import type { ReviewResult } from "../review/review.ts";
 import type { SuppressedFinding } from "../review/suppress.ts";
 
-/** A review of fields has no files, no lines and no reports. */
-function isOfFields({ reviewer }: StoredReview): boolean {
+/** A review of the catalogue's own has no files and no reports. */
+function isOfCatalogue({ reviewer }: StoredReview): boolean {
   return reviewer === CATALOGUE_REVIEWER;
 }
 
 export function review(shown: StoredReview): wire.Review {
   const { reviewId, kind, subject, verdict, lockPolicy } = shown;
-  const found = isOfFields(shown) ? foundInFields(shown) : foundInFiles(shown);
+  const found = isOfCatalogue(shown) ? foundInCatalogue(shown) : foundInFiles(shown);
   return {
     reviewId,
     kind: wire.ReviewKind[kind],
@@ -43,20 +47,20 @@ function foundInFiles({ result }: StoredReview) {
   };
 }
 
-function foundInFields({ result, subject }: StoredReview) {
-  const { findings } = JSON.parse(result) as FeatureReviewResult;
+function foundInCatalogue({ result, subject }: StoredReview) {
+  const { findings } = JSON.parse(result) as CatalogueReviewResult;
   return {
-    findings: findings.map(({ ruleId, severity, field, message, remediation }) => ({
-      ruleId,
-      severity: wire.Severity[severity],
+    findings: findings.map((found) => ({
+      ruleId: found.ruleId,
+      severity: wire.Severity[found.severity],
       path: subject,
-      ...NOWHERE,
-      message,
-      remediation,
+      ...("line" in found ? lineOf(found) : NOWHERE),
+      message: found.message,
+      remediation: found.remediation,
       steps: [],
       fingerprint: "",
       suppression: undefined,
-      field,
+      field: "field" in found ? found.field : "",
     })),
     suppressed: [],
     checklist: [],
@@ -66,6 +70,10 @@ function foundInFields({ result, subject }: StoredReview) {
 }
 
 const NOWHERE = { startLine: 0, startColumn: 0, endLine: 0, endColumn: 0 };
+
+function lineOf({ line, column, endLine, endColumn }: PlacedFinding) {
+  return { startLine: line, startColumn: column, endLine, endColumn };
+}
 
 function resultOf(result: string): ReviewResult {
   return JSON.parse(result) as ReviewResult;
@@ -106,7 +114,7 @@ function placeOf({ start, end }: Range) {
 
 /** The same bytes as the command writes. */
 export function reports(shown: StoredReview, forms: ReportForms | undefined): Reports {
-  if (isOfFields(shown)) return { json: "", sarif: "" };
+  if (isOfCatalogue(shown)) return { json: "", sarif: "" };
   const result = resultOf(shown.result);
   return {
     json: forms?.json ? jsonReport(result) : "",

@@ -8,6 +8,8 @@ import {
   CatalogServiceService as Catalog,
   ListPipelinesRequest,
 } from "../../src/gen/billing/catalog/v1/catalog_service.ts";
+import { ReviewKind, Verdict } from "../../src/gen/billing/review/v1/review.ts";
+import { ReviewServiceService as Reviews } from "../../src/gen/billing/review/v1/review_service.ts";
 import { PLAIN_FEATURE, unique } from "../support/bank.ts";
 import { assertBadFields, assertRefused } from "../support/calls.ts";
 import { flavours } from "../support/servers.ts";
@@ -69,6 +71,28 @@ for (const flavour of flavours()) {
       assert.equal(retired!.state, Pipeline_State.RETIRED);
       const { pipeline: old } = await get(pipelineId, 1);
       assert.deepEqual({ ...old, content: "" }, retired);
+    });
+
+    it("have their review, with its warnings at their places, written with the publication", async () => {
+      const pipelineId = newId();
+      await create(pipelineId, textOf("x_note: a\nretrys: 3\n"));
+      const preview = await publish(pipelineId, 1, { validateOnly: true });
+      assert.equal(preview.reviewId, "");
+      const { reviewId, findings } = await publish(pipelineId);
+      const asked = { reviewId, reports: { json: true, sarif: true } };
+      const { review, reports } = await service.call(Reviews.getReview, asked, {
+        as: "auditor",
+      });
+      assert.deepEqual(
+        [review?.subject, review?.kind, review?.verdict],
+        [`pipeline/${pipelineId}/1`, ReviewKind.PIPELINE, Verdict.PASS_WITH_WARNING],
+      );
+      assert.ok(findings.length > 0);
+      assert.deepEqual(
+        review!.findings.map(({ ruleId, startLine }) => [ruleId, startLine]),
+        findings.map(({ ruleId, line }) => [ruleId, line]),
+      );
+      assert.deepEqual(reports, { json: "", sarif: "" });
     });
 
     it("are taken as JSON by their path, or by their first letter", async () => {

@@ -87,8 +87,8 @@ export interface CatalogWrites {
 /** A review that is kept under the id that the answer names. */
 export interface DecidedReview extends Omit<NewReview, "contentSha256"> {
   readonly reviewId: ReviewId;
-  /** What was reviewed: its hash is kept. */
-  readonly content: string;
+  /** What was reviewed, or its hash, which is kept. */
+  readonly reviewed: { readonly content: string } | { readonly sha256: string };
 }
 
 /** What a change leaves in the audit trail; who and when are added when it is written. */

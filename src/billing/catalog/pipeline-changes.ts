@@ -1,6 +1,7 @@
 /** Creating, publishing and retiring versions of pipelines: the decisions, which look at the desk only. */
-import type { PipelineId } from "../id.ts";
+import type { PipelineId, ReviewId } from "../id.ts";
 import { assert } from "../refusal.ts";
+import { pipelineReview } from "../review/catalogue-review.ts";
 import type { Verdict } from "../review/finding.ts";
 import type { AuditNote, CatalogUseCase } from "./desk.ts";
 import {
@@ -24,6 +25,8 @@ export interface PipelineAnswer {
   readonly pipeline: Pipeline;
   readonly verdict: Verdict | null;
   readonly findings: readonly PlacedFinding[];
+  /** The review that was kept with the publication; there is none of other changes. */
+  readonly reviewId?: ReviewId;
 }
 
 /** A text, and what the reviewer has read out of it. */
@@ -93,7 +96,7 @@ export const publishPipelineVersion: CatalogUseCase<PublishPipelineVersion, Pipe
   method: "PublishPipeline",
   needs: ({ pipelineId, version }) => ({ pipeline: { pipelineId, version } }),
   content: ({ pipelineId, version }) => ({ pipeline_id: pipelineId, version: String(version) }),
-  decide({ pipeline: file, nowMs, caller }, { pipelineId, review }) {
+  decide({ pipeline: file, nowMs, caller, newId }, { pipelineId, review }) {
     const draft = file?.named;
     if (file === undefined || draft === undefined) throw pipelineNotFound(pipelineId);
     if (draft.state !== "DRAFT") throw pipelineStateInvalid(draft);
@@ -112,9 +115,11 @@ export const publishPipelineVersion: CatalogUseCase<PublishPipelineVersion, Pipe
     const writes: PipelineWrite[] = [{ kind: "PUBLISHED", ref: refOf(draft), verdict, findings }];
     if (before) writes.unshift({ kind: "SUPERSEDED", ref: refOf(before) });
     const note = noteOf("PublishPipeline", before, pipeline, "");
+    const reviewId = newId("rev") as ReviewId;
+    const reviews = [{ ...pipelineReview(pipeline, review), reviewId }];
     return {
-      writes: { pipelines: writes, notes: [note] },
-      answer: { pipeline, verdict, findings },
+      writes: { pipelines: writes, reviews, notes: [note] },
+      answer: { pipeline, verdict, findings, reviewId },
     };
   },
   answers,

@@ -1,7 +1,7 @@
 /** PublishFeature: puts a draft in force, in place of the version before it. */
 import type { FeatureId, ReviewId } from "../id.ts";
 import { Refusal } from "../refusal.ts";
-import { featureReview } from "../review/feature-review.ts";
+import { featureReview } from "../review/catalogue-review.ts";
 import { reviewFeature, ZERO_COST_RULE_ID } from "../review/feature-rules.ts";
 import type { Finding } from "../review/finding.ts";
 import { publishedFeatureAnswers, storeFeature, type PublishedFeatureAnswer } from "./answers.ts";

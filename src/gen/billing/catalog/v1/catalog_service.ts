@@ -563,6 +563,8 @@ export interface PublishPipelineResponse {
   findings: PipelineFinding[];
   /** True when this is the answer of an earlier call with the same key. */
   replayed: boolean;
+  /** The reviewer's own record of it, for ReviewService.GetReview; empty after `validate_only`. */
+  reviewId: string;
 }
 
 /** Asks to take a pipeline out of force. */
@@ -4419,7 +4421,7 @@ export const PublishPipelineRequest: MessageFns<PublishPipelineRequest> = {
 };
 
 function createBasePublishPipelineResponse(): PublishPipelineResponse {
-  return { pipeline: undefined, findings: [], replayed: false };
+  return { pipeline: undefined, findings: [], replayed: false, reviewId: "" };
 }
 
 export const PublishPipelineResponse: MessageFns<PublishPipelineResponse> = {
@@ -4432,6 +4434,9 @@ export const PublishPipelineResponse: MessageFns<PublishPipelineResponse> = {
     }
     if (message.replayed !== false) {
       writer.uint32(24).bool(message.replayed);
+    }
+    if (message.reviewId !== "") {
+      writer.uint32(34).string(message.reviewId);
     }
     return writer;
   },
@@ -4473,6 +4478,14 @@ export const PublishPipelineResponse: MessageFns<PublishPipelineResponse> = {
             message.replayed = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reviewId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4495,6 +4508,7 @@ export const PublishPipelineResponse: MessageFns<PublishPipelineResponse> = {
       : undefined;
     message.findings = object.findings?.map((e) => PipelineFinding.fromPartial(e)) || [];
     message.replayed = object.replayed ?? false;
+    message.reviewId = object.reviewId ?? "";
     return message;
   },
 };

@@ -122,7 +122,7 @@ export interface ListRulesResponse {
 export interface GetReviewRequest {
   /** REQUIRED. The review. */
   reviewId: string;
-  /** The reports that shall come with it; a published feature version's review has none. */
+  /** The reports that shall come with it; the review of a published version has none. */
   reports: ReportForms | undefined;
 }
 
