@@ -12,11 +12,14 @@ import { HELP, readOptions, type Options, type Part } from "./options.ts";
 import { overload } from "./overload.ts";
 import { openDatabase, openPlace, openRedis, type Place } from "./place.ts";
 import { profile } from "./profile.ts";
+import { reviewSpeed } from "./review.ts";
 import { soak } from "./soak.ts";
 import type { Stage } from "./stage.ts";
 import { comparisonTable, goalTable } from "./table.ts";
 
-const PARTS: Readonly<Record<Exclude<Part, "compare">, (stage: Stage) => Promise<string[]>>> = {
+const PARTS: Readonly<
+  Record<Exclude<Part, "compare" | "review">, (stage: Stage) => Promise<string[]>>
+> = {
   overload,
   large,
   soak,
@@ -36,7 +39,10 @@ const options = understood();
 const place = await openPlace(options.directory);
 const report: Report = { facts: new Set(), comparisons: new Map(), others: [] };
 let isOver = false;
-for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+for (const [signal, code] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const) {
   process.once(signal, () => {
     say(`${signal}: ending`);
     void end().finally(() => process.exit(code));
@@ -77,8 +83,11 @@ function say(line: string): void {
 async function bench(where: Place, what: Options, into: Report): Promise<void> {
   for (const line of await machineLines(where)) into.facts.add(line);
   into.facts.add(changedSettings(what));
+  if (what.parts.includes("review")) {
+    into.others.push("", "review", "", ...(await reviewSpeed(where, say)));
+  }
   for (const flavour of what.flavours) {
-    for (const part of what.parts) {
+    for (const part of what.parts.filter((each) => each !== "review")) {
       await onStage(where, what, flavour, part, async (stage) => {
         into.facts.add(await databaseLine(stage.scene.database));
         if (part === "compare") {

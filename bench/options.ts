@@ -21,7 +21,7 @@ export interface Options {
   readonly directory: string;
 }
 
-export type Part = "compare" | "overload" | "large" | "soak" | "profile" | "callbacks";
+export type Part = "compare" | "overload" | "large" | "soak" | "profile" | "callbacks" | "review";
 
 /** A user who comes to a service of ten thousand; the hot one comes alone. */
 export const SPREAD_USERS = 10_000;
@@ -34,6 +34,7 @@ const OPTIONS = {
   soak: { type: "boolean", default: false },
   profile: { type: "boolean", default: false },
   callbacks: { type: "boolean", default: false },
+  review: { type: "boolean", default: false },
   database: { type: "string", multiple: true },
   rounds: { type: "string" },
   "warm-up": { type: "string" },
@@ -59,6 +60,7 @@ Parts (default: --compare --overload):
   --soak              ten minutes of tasks: does the server's memory grow?
   --profile           where the service's CPU time goes, by function
   --callbacks         callbacks of WeChat Pay: kept durably, answered, turned into membership and quota
+  --review            billing-review over a repository of 1,000 files; it needs no database
 
   --quick             one short round, only to see that everything runs; no figure to quote
   --database NAME     mariadb or mysql; may be given twice (default: both)
@@ -104,7 +106,15 @@ export function readOptions(words: readonly string[]): Options | undefined {
   };
 }
 
-const PARTS: readonly Part[] = ["compare", "overload", "large", "soak", "profile", "callbacks"];
+const PARTS: readonly Part[] = [
+  "compare",
+  "overload",
+  "large",
+  "soak",
+  "profile",
+  "callbacks",
+  "review",
+];
 
 function flavourOf(name: string): DatabaseFlavour {
   if (name === "mariadb" || name === "mysql") return name;
