@@ -39,15 +39,26 @@ export function field(node: Node, name: string): unknown {
 }
 
 export function isNode(value: unknown): value is Node {
-  return typeof value === "object" && value !== null && "type" in value && "start" in value;
+  if (typeof value !== "object" || value === null) return false;
+  const { type, start } = value as Partial<Node>;
+  return type !== undefined && start !== undefined;
 }
 
-/** All children, whatever their names, in the order of the source. */
-export function* childrenOf(node: Node): Generator<Node> {
-  for (const value of Object.values(node) as unknown[]) {
-    if (isNode(value)) yield value;
-    else if (Array.isArray(value)) yield* value.filter(isNode);
+/**
+ * All children, whatever their names, in the order of the source. Every node of every file comes by here several times: a
+ * generator over the object's values took a sixth of a large review.
+ */
+export function childrenOf(node: Node): Node[] {
+  const found: Node[] = [];
+  // Nodes are plain objects out of JSON, which inherit nothing that could be enumerated.
+  for (const name in node) {
+    const value = field(node, name);
+    if (typeof value !== "object" || value === null) continue;
+    if (Array.isArray(value)) {
+      for (const entry of value) if (isNode(entry)) found.push(entry);
+    } else if (isNode(value)) found.push(value);
   }
+  return found;
 }
 
 const FUNCTIONS = new Set(["FunctionDeclaration", "FunctionExpression", "ArrowFunctionExpression"]);
