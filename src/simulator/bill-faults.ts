@@ -99,9 +99,17 @@ export function spoilFile(file: Buffer, fault: BillFault | null): Buffer {
   return file;
 }
 
+let packedBomb: Buffer | undefined;
+
+/** It takes seconds to be packed, more than a caller waits on a busy machine: to be called before it is asked for. */
+export function zipBomb(): Buffer {
+  packedBomb ??= gzipSync(Buffer.alloc(BOMB_BYTES, " "), { level: 9 });
+  return packedBomb;
+}
+
 /** Compresses, wrongly where it is asked for. */
 export function compress(file: Buffer, fault: BillFault | null): Buffer {
-  if (fault === "zip-bomb") return gzipSync(Buffer.alloc(BOMB_BYTES, " "), { level: 9 });
+  if (fault === "zip-bomb") return zipBomb();
   const packed = gzipSync(file);
   if (fault === "gzip-corrupt") packed[packed.length >> 1] = (packed[packed.length >> 1] ?? 0) ^ 0xff;
   return fault === "gzip-trailing-data" ? Buffer.concat([packed, Buffer.from("trailing")]) : packed;

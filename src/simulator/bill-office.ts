@@ -1,6 +1,13 @@
 /** Applications for bills, and their download. */
 import { COLUMNS, printBill, summaryOf, type Bill, type BillKind, type BillRow } from "./bill-layout.ts";
-import { compress, spoilBill, spoilFile, spoilRows, type BillFault } from "./bill-faults.ts";
+import {
+  compress,
+  spoilBill,
+  spoilFile,
+  spoilRows,
+  zipBomb,
+  type BillFault,
+} from "./bill-faults.ts";
 import { fundRows, tradeRows } from "./bill-rows.ts";
 import type { SimulatedClock } from "./clock.ts";
 import type { Ledger } from "./ledger.ts";
@@ -49,6 +56,7 @@ export class BillOffice {
 
   /** The next bills that are applied for are wrong in this way. */
   corrupt(fault: BillFault, times = 1): void {
+    if (fault === "zip-bomb") zipBomb();
     this.#faults.push(...Array.from({ length: times }, () => fault));
   }
 
