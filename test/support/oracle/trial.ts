@@ -2,6 +2,7 @@
  * A trial: load, faults, recovery, verdict. It prints what it did, and fails when nothing was hit.
  */
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { bookFaults } from "../books.ts";
 import { openJournal, readJournal, type Attempt, type Journal } from "./journal.ts";
 import { settleOpen, startLoad, type Load } from "./load.ts";
@@ -91,7 +92,7 @@ export async function findFaults(
 }
 
 async function underLoad(
-  { targets, world, workers = WORKERS, inflict }: TrialOptions,
+  { databaseUrl, targets, world, workers = WORKERS, inflict }: TrialOptions,
   journal: Journal,
   tally: Tally,
   seed: number,
@@ -104,7 +105,32 @@ async function underLoad(
   } finally {
     await load.stop();
   }
+  await untilQuiet(databaseUrl);
   await settleOpen({ targets, journal, tally, dice });
+}
+
+/** The books have stood still for this many looks. */
+const QUIET_LOOKS = 3;
+const LOOK_EVERY_MS = 250;
+
+/**
+ * A server that hung may still have calls in its queue whose callers have given up. One of them that comes in after its key was
+ * settled with a refusal is done all the same, and rightly: then the journal knows no longer what the books should say.
+ */
+async function untilQuiet(databaseUrl: string): Promise<void> {
+  const { sql, close } = await connectSql(databaseUrl);
+  try {
+    let last = "";
+    for (let quiet = 0; quiet < QUIET_LOOKS; ) {
+      await setTimeout(LOOK_EVERY_MS);
+      const [row] = await sql("select count(*) as n from quota_logs");
+      const now = String(row?.["n"]);
+      quiet = now === last ? quiet + 1 : 0;
+      last = now;
+    }
+  } finally {
+    await close();
+  }
 }
 
 /** Runs a trial of a right program: every fault that the oracle finds fails the test. */
