@@ -18,6 +18,20 @@ export async function connectSql(url: string): Promise<SqlConnection> {
   };
 }
 
+/**
+ * Does all of `look`'s reading at one moment. A sweep that comes between two reads would otherwise show a hold in one table that
+ * another has given back already.
+ */
+export async function atOneMoment<T>(sql: Sql, look: () => Promise<T>): Promise<T> {
+  await sql("set transaction isolation level repeatable read");
+  await sql("start transaction with consistent snapshot, read only");
+  try {
+    return await look();
+  } finally {
+    await sql("rollback");
+  }
+}
+
 export interface StoredOperation {
   readonly operationId: string;
   readonly method: string;

@@ -8,7 +8,7 @@ import { openJournal, readJournal, type Attempt, type Journal } from "./journal.
 import { settleOpen, startLoad, type Load } from "./load.ts";
 import { chooseSeed, createDice, type Dice } from "./random.ts";
 import type { Target } from "./requests.ts";
-import { connectSql, takeSnapshot, type Snapshot, type Sql } from "./snapshot.ts";
+import { atOneMoment, connectSql, takeSnapshot, type Snapshot, type Sql } from "./snapshot.ts";
 import { Tally, type Demands } from "./tally.ts";
 import { judge } from "./verdict.ts";
 import { createWorkload, type World } from "./workload.ts";
@@ -59,7 +59,7 @@ export async function runTrial(options: TrialOptions): Promise<Verdict> {
   const seed = options.seed ?? chooseSeed();
   const tally = new Tally();
   const early = await connectSql(databaseUrl);
-  const before = await takeSnapshot(early.sql);
+  const before = await atOneMoment(early.sql, () => takeSnapshot(early.sql));
   await early.close();
   const path = join(directory, `journal-${(trials += 1)}.jsonl`);
   const journal = await openJournal(path);
@@ -71,7 +71,7 @@ export async function runTrial(options: TrialOptions): Promise<Verdict> {
   const oracle = await connectSql(databaseUrl);
   try {
     const attempts = await readJournal(path);
-    const faults = await findFaults(oracle.sql, attempts, before);
+    const faults = await atOneMoment(oracle.sql, () => findFaults(oracle.sql, attempts, before));
     const found = `${faults.length} faults in the books`;
     console.log(`      ${title}: seed ${seed}; ${tally.toString()}; ${found}`);
     tally.demand(demands);
