@@ -66,6 +66,8 @@ export const settleRefund: UseCase<SettleRefund, RefundSettled> = {
     if (!MAY_FOLLOW[refund.state].includes(state)) {
       return { effects: NO_EFFECTS, answer: () => ({ settled: "known" }) };
     }
+    const excess = excessOf(file.order, refund, state);
+    if (excess !== null) return contradict(desk, file, refund, excess);
     return move(desk, file, refund, { trade, source, state });
   },
   answers: plainAnswers(),
@@ -170,6 +172,14 @@ function contradiction({ order, payments }: OrderFile, refund: Refund, trade: Re
   const isOther = trade.transactionId !== null && trade.transactionId !== payment.transactionId;
   if (trade.outTradeNo !== order.orderId || isOther) return "WeChat Pay speaks of another payment";
   return null;
+}
+
+/** A closed refund that is paid after all, beside another that took its place, may make more than came in. */
+function excessOf(order: Order, refund: Refund, state: RefundState): string | null {
+  const isRevived = refund.state === "CLOSED" && state === "SUCCEEDED";
+  if (!isRevived || refund.paymentId !== order.paymentId) return null;
+  const excess = order.refundedFen + refund.amountFen - order.amountFen;
+  return excess <= 0n ? null : `WeChat Pay has paid back ${excess} fen more than came in`;
 }
 
 function contradict(

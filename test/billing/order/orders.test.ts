@@ -139,6 +139,21 @@ describe("orders, decided", () => {
     assert.equal(shop.hear(refundId, "CLOSED").settled, "known", "what was paid stays paid");
   });
 
+  it("calls a person when a closed refund is said to be paid beside the one that took its place", () => {
+    const shop = new Shop();
+    const user = shop.register("alice");
+    const orderId = shop.bought(user);
+    const first = shop.payBack(orderId, 9_900n);
+    shop.hear(first, "CLOSED");
+    shop.days(1);
+    const second = shop.payBack(orderId, 9_900n);
+    shop.hear(second, "SUCCESS");
+    assert.equal(shop.hear(first, "SUCCESS").settled, "contradicted");
+    assert.equal(shop.order(orderId).refundedFen, 9_900n);
+    assert.match(shop.refund(first).obstacle, /9900 fen more than came in/);
+    assert.equal(shop.refund(first).state, "CLOSED");
+  });
+
   it("refuses to end periods that a later order's periods follow", () => {
     const shop = new Shop();
     const user = shop.register("alice");
