@@ -192,6 +192,31 @@ export const ErrorReason = {
   PIPELINE_STATE_INVALID: 123,
   /** PIPELINE_FEATURE_UNPUBLISHED - FAILED_PRECONDITION [pipelineId, version, featureIds]. No version of these features is in force. */
   PIPELINE_FEATURE_UNPUBLISHED: 124,
+  /** COST_UNPRICED - FAILED_PRECONDITION [vendor, service]. A cost without an amount needs a unit price that was in force at its time. */
+  COST_UNPRICED: 110,
+  /** COST_ALLOCATION_DIFFERS - FAILED_PRECONDITION [index, field]. A cost names another user, feature or task than its reservation has. */
+  COST_ALLOCATION_DIFFERS: 111,
+  /** COST_CONFLICT - ALREADY_EXISTS [vendor, externalId]. Another amount was recorded under this id of the vendor. */
+  COST_CONFLICT: 112,
+  /** UNIT_PRICE_NOT_LATER - FAILED_PRECONDITION [vendor, service]. A unit price has to begin later than those that are there. */
+  UNIT_PRICE_NOT_LATER: 119,
+  /** VENDOR_BILL_NOT_FOUND - NOT_FOUND [vendor, month]. No bill of this vendor was imported for this month. */
+  VENDOR_BILL_NOT_FOUND: 120,
+  /** REPORT_NOT_FOUND - NOT_FOUND [reportId | date]. No such report, or none was made for this period. */
+  REPORT_NOT_FOUND: 104,
+  /** REPORT_PERIOD_NOT_BEGUN - FAILED_PRECONDITION [period, date]. No day of this period is over yet in Asia/Shanghai. */
+  REPORT_PERIOD_NOT_BEGUN: 105,
+  /** ALERT_NOT_FOUND - NOT_FOUND [alertId]. No such alert. */
+  ALERT_NOT_FOUND: 116,
+  /** ALERT_STATE_INVALID - FAILED_PRECONDITION [alertId, state]. Only an open alert can be acknowledged. */
+  ALERT_STATE_INVALID: 117,
+  /** DISCREPANCY_NOT_FOUND - NOT_FOUND [discrepancyId]. No such discrepancy. */
+  DISCREPANCY_NOT_FOUND: 113,
+  /**
+   * DISCREPANCY_STATE_INVALID - FAILED_PRECONDITION [discrepancyId, state]. Its state doesn't allow this: what is cleared or resolved is not assigned
+   * or resolved again, and only what is resolved is reopened.
+   */
+  DISCREPANCY_STATE_INVALID: 114,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -267,5 +292,16 @@ export namespace ErrorReason {
   export type PIPELINE_NOT_FOUND = typeof ErrorReason.PIPELINE_NOT_FOUND;
   export type PIPELINE_STATE_INVALID = typeof ErrorReason.PIPELINE_STATE_INVALID;
   export type PIPELINE_FEATURE_UNPUBLISHED = typeof ErrorReason.PIPELINE_FEATURE_UNPUBLISHED;
+  export type COST_UNPRICED = typeof ErrorReason.COST_UNPRICED;
+  export type COST_ALLOCATION_DIFFERS = typeof ErrorReason.COST_ALLOCATION_DIFFERS;
+  export type COST_CONFLICT = typeof ErrorReason.COST_CONFLICT;
+  export type UNIT_PRICE_NOT_LATER = typeof ErrorReason.UNIT_PRICE_NOT_LATER;
+  export type VENDOR_BILL_NOT_FOUND = typeof ErrorReason.VENDOR_BILL_NOT_FOUND;
+  export type REPORT_NOT_FOUND = typeof ErrorReason.REPORT_NOT_FOUND;
+  export type REPORT_PERIOD_NOT_BEGUN = typeof ErrorReason.REPORT_PERIOD_NOT_BEGUN;
+  export type ALERT_NOT_FOUND = typeof ErrorReason.ALERT_NOT_FOUND;
+  export type ALERT_STATE_INVALID = typeof ErrorReason.ALERT_STATE_INVALID;
+  export type DISCREPANCY_NOT_FOUND = typeof ErrorReason.DISCREPANCY_NOT_FOUND;
+  export type DISCREPANCY_STATE_INVALID = typeof ErrorReason.DISCREPANCY_STATE_INVALID;
   export type UNRECOGNIZED = typeof ErrorReason.UNRECOGNIZED;
 }
