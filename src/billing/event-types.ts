@@ -17,6 +17,20 @@ const MEMBERSHIP = [
   "refund_id",
 ] as const;
 
+const ALERT = [
+  "alert_id",
+  "rule_id",
+  "title",
+  "severity",
+  "state",
+  "subject",
+  "period",
+  "observed",
+  "limit",
+  "unit",
+  "remedy",
+] as const;
+
 export const EVENTS = {
   "order.created": ORDER,
   "order.paid": [...ORDER, "granted_amount", "pay_time", "membership_end_time"],
@@ -43,6 +57,26 @@ export const EVENTS = {
     "amount_differs",
     "state_differs",
     "doubled",
+  ],
+  "alert.raised": ALERT,
+  "alert.resolved": ALERT,
+  "report.weekly": [
+    "report_id",
+    "week",
+    "version",
+    "sales_fen",
+    "refunded_fen",
+    "recognised_fen",
+    "cost_fen",
+    "gross_fen",
+    "used",
+    "active_members",
+    "alerts_critical",
+    "alerts_warning",
+    "discrepancies",
+    "ledger_breaks",
+    "dead_messages",
+    "overdue_holds",
   ],
   "ledger.broken": ["check_id", "rule", "row_id", "expected", "found"],
   "membership.registered": MEMBERSHIP,
