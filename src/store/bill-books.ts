@@ -7,6 +7,7 @@ import type { BillBooks, BillCheck, RecordedBill } from "../billing/order/check-
 import { addDays, lockDay } from "./bill-days.ts";
 import { readLedger } from "./bill-ledger.ts";
 import { timeText, type Cell, type HotTable, type Row } from "./cell.ts";
+import { stepCells, STEPS } from "./discrepancy-rows.ts";
 import { transactionIndex } from "./order-rows.ts";
 import { OUTBOX_EVENTS, outboxCells } from "./outbox-rows.ts";
 import { readMoment, type DecisionTime } from "./quota-facts.ts";
@@ -42,6 +43,9 @@ const INSERT_MAX = 1_000;
 const NUMBER_MAX = 64;
 const NOTE_MAX = 255;
 const STATUS_MAX = 24;
+const FOUND_AGAIN = "the check finds it again";
+/** Signs what the service does by itself. */
+const OURSELVES = "billing-guard";
 
 export interface BillContext extends DecisionTime {
   readonly ids: IdSource;
@@ -139,8 +143,8 @@ class Recording {
   /** @returns those that didn't stand before */
   async #writeFindings(billId: string, findings: readonly BillFinding[]): Promise<BillFinding[]> {
     const rows = await this.#em.execute<Row[]>(
-      `select finding_id, kind, order_id, subject, note, clear_time from bill_findings
-        where bill_id = ${literal(billId)}`,
+      `select finding_id, kind, order_id, subject, note, clear_time, state, steps from bill_findings
+        where bill_id = ${literal(billId)} for update`,
     );
     const known = new Map(rows.map((row) => [keyOfRow(row), row]));
     const found = new Map(findings.map((finding) => [this.#keyOf(finding), finding]));
@@ -148,6 +152,7 @@ class Recording {
     const back = rows.filter((row) => row["clear_time"] !== null && found.has(keyOfRow(row)));
     await this.#setClear(gone, timeText(this.#nowMs));
     await this.#setClear(back, null);
+    await this.#reopen(back.filter((row) => row["state"] === "RESOLVED"));
     await this.#renewNotes(rows, found);
     const added = [...found].filter(([key]) => !known.has(key)).map(([, finding]) => finding);
     await this.#insert(FINDINGS, added.map((finding) => this.#findingCells(billId, finding)));
@@ -168,6 +173,21 @@ class Recording {
     for (let at = 0; at < rows.length; at += INSERT_MAX) {
       const ids = listSql(rows.slice(at, at + INSERT_MAX).map((row) => row["finding_id"] as string));
       await this.#run(`update bill_findings set clear_time = ${literal(time)} where finding_id in (${ids})`);
+    }
+  }
+
+  /** It was settled, then gone, and now it's back: what was said of it then need not hold any more. */
+  async #reopen(rows: readonly Row[]): Promise<void> {
+    const now = timeText(this.#nowMs);
+    for (const row of rows) {
+      const findingId = row["finding_id"] as string;
+      const sequence = Number(row["steps"]) + 1;
+      const step = { sequence, kind: "REOPENED", assignee: null, note: FOUND_AGAIN, actor: OURSELVES } as const;
+      await this.#insert(STEPS, [stepCells(findingId, { ...step, createTimeMs: this.#nowMs }, now)]);
+      await this.#run(
+        `update bill_findings set state = 'OPEN', assignee = null, steps = ${sequence}
+          where finding_id = ${literal(findingId)}`,
+      );
     }
   }
 

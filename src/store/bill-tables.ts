@@ -1,5 +1,6 @@
 /** The provider's bills: which days are to be checked, what they say, and what differs from the books. */
 import { defineEntity, p } from "@mikro-orm/core";
+import { appendOnly } from "./tables.ts";
 
 const ID_LENGTH = 63;
 const WORD_LENGTH = 24;
@@ -9,6 +10,7 @@ const SHA1_LENGTH = 40;
 /** The longest that the provider takes for a refund; an order's number is shorter. */
 const NUMBER_LENGTH = 64;
 const NOTE_LENGTH = 255;
+const STEP_NOTE_LENGTH = 1_000;
 
 const id = () => p.string().length(ID_LENGTH);
 const word = () => p.string().length(WORD_LENGTH);
@@ -23,7 +25,7 @@ export const BillDayTable = defineEntity({
   tableName: "bill_days",
   properties: {
     billDate: date().primary(),
-    /** TRADE. */
+    /** TRADE or FUND_FLOW. */
     type: word().primary(),
     /** PENDING or DONE. */
     state: word(),
@@ -51,8 +53,9 @@ export const BillImportTable = defineEntity({
     /** CURRENT, or SUPERSEDED by another bill of the same day. */
     state: word(),
     lineCount: p.integer(),
+    /** What orders were about; of a fund-flow bill, what came in. */
     orderFen: amount(),
-    /** What was asked to go back. */
+    /** What was asked to go back; of a fund-flow bill, what went out. */
     refundFen: amount(),
     feeMicroYuan: amount(),
     /** Payments that only became known by it. */
@@ -89,15 +92,7 @@ export const BillRowTable = defineEntity({
     { name: "bill_rows_transaction", properties: ["transactionIndex"] },
     { name: "bill_rows_refund", properties: ["refundId"] },
   ],
-  triggers: [
-    {
-      name: "bill_rows_no",
-      timing: "before" as const,
-      events: ["update" as const, "delete" as const],
-      body: `signal sqlstate '45000'
-      set message_text = 'bill_rows is append-only: rows are never changed or removed'`,
-    },
-  ],
+  triggers: appendOnly("bill_rows"),
 });
 
 export const BillFindingTable = defineEntity({
@@ -118,9 +113,76 @@ export const BillFindingTable = defineEntity({
     createTime: time(),
     /** When a later comparison no longer found it; null while it stands. */
     clearTime: time().nullable(),
+    /** How far people have come with it: OPEN, ASSIGNED or RESOLVED. One that has cleared needs nobody. */
+    state: word().default("OPEN"),
+    /** Who looks into it; null while nobody does. */
+    assignee: id().nullable(),
+    /** How many rows `discrepancy_steps` has of it. */
+    steps: p.integer().defaultRaw("0"),
   },
   uniques: [{ name: "bill_findings_subject", properties: ["billId", "kind", "orderId", "subject"] }],
-  indexes: [{ name: "bill_findings_order", properties: ["orderId"] }],
+  indexes: [
+    { name: "bill_findings_order", properties: ["orderId"] },
+    { name: "bill_findings_state", properties: ["state", "findingId"] },
+  ],
 });
 
-export const BILL_TABLES = [BillDayTable, BillImportTable, BillRowTable, BillFindingTable];
+/** What was done about findings. Append-only. */
+export const DiscrepancyStepTable = defineEntity({
+  name: "DiscrepancyStep",
+  tableName: "discrepancy_steps",
+  properties: {
+    findingId: id().primary(),
+    /** Counts the finding's steps from 1. */
+    sequence: p.integer().primary(),
+    /** ASSIGNED, RESOLVED or REOPENED. */
+    kind: word(),
+    assignee: id().nullable(),
+    /** Why. */
+    note: p.string().length(STEP_NOTE_LENGTH),
+    actor: id(),
+    createTime: time(),
+  },
+  triggers: appendOnly("discrepancy_steps"),
+});
+
+/** The lines of fund-flow bills. Append-only. */
+export const FundFlowRowTable = defineEntity({
+  name: "FundFlowRow",
+  tableName: "fund_flow_rows",
+  properties: {
+    billId: id().primary(),
+    /** In the file, from 1. */
+    line: p.integer().primary(),
+    /** PAYMENT, FEE, REFUND, REFUND_RETURN or OTHER. */
+    kind: word(),
+    time: time(),
+    /** Keyed hash of the provider's number of the payment or refund behind it. */
+    businessIndex: id(),
+    /** The provider's number of the movement itself. */
+    flowId: number(),
+    /** As printed. */
+    businessName: number(),
+    /** Null where neither the line nor the books tell. */
+    orderId: number().nullable(),
+    refundId: number().nullable(),
+    /** Below zero for what went out. */
+    amountFen: amount(),
+    /** What was left in the account. */
+    balanceFen: amount(),
+  },
+  indexes: [
+    { name: "fund_flow_rows_business", properties: ["businessIndex"] },
+    { name: "fund_flow_rows_refund", properties: ["refundId"] },
+  ],
+  triggers: appendOnly("fund_flow_rows"),
+});
+
+export const BILL_TABLES = [
+  BillDayTable,
+  BillImportTable,
+  BillRowTable,
+  BillFindingTable,
+  DiscrepancyStepTable,
+  FundFlowRowTable,
+];

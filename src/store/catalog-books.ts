@@ -11,13 +11,14 @@ import type {
   CatalogWrites,
   FeatureFile,
 } from "../billing/catalog/desk.ts";
-import { serveCatalog, type CatalogOutcome, type FirstUse } from "../billing/catalog/serve.ts";
+import { serveCatalog, type CatalogOutcome } from "../billing/catalog/serve.ts";
 import type { FeatureId, IdSource, UserId } from "../billing/id.ts";
 import type { Command } from "../billing/quota/desk.ts";
 import { approvalRow, featureRow, readApproval, readFeature } from "./catalog-rows.ts";
 import { openOffer, writeOffer } from "./offer-books.ts";
 import { openPipeline, writePipeline } from "./pipeline-books.ts";
 import { classify } from "./mysql-error.ts";
+import { findFirstUse, recordOperation } from "./operation-rows.ts";
 import { readMoment, type DecisionTime } from "./quota-facts.ts";
 import type { Row } from "./cell.ts";
 import { insertReview } from "./review-rows.ts";
@@ -28,7 +29,6 @@ import {
   CatalogRevisionTable,
   FeatureAccessTable,
   FeatureTable,
-  OperationTable,
 } from "./tables.ts";
 import { inTransaction } from "./transaction.ts";
 
@@ -164,41 +164,6 @@ async function findListed(
 async function isRegistered(em: EntityManager, userId: UserId): Promise<boolean> {
   const sql = `select 1 from users where user_id = ${literal(userId)} and state <> 'NEW'`;
   return (await em.execute<Row[]>(sql)).length > 0;
-}
-
-async function findFirstUse(
-  em: EntityManager,
-  method: string,
-  key: string | null,
-): Promise<FirstUse | undefined> {
-  if (key === null) return undefined;
-  const [row] = await em.execute<Row[]>(
-    `select content, answer from operations
-      where idempotency_key = ${literal(key)} and method = ${literal(method)}`,
-  );
-  if (row === undefined) return undefined;
-  return { content: JSON.parse(row["content"] as string), answer: row["answer"] as string };
-}
-
-/** The key goes first: one that was just used elsewhere fails before anything else is written. */
-async function recordOperation(
-  em: EntityManager,
-  { ids }: CatalogContext,
-  method: string,
-  { idempotencyKey, caller }: Command<unknown>,
-  { content, answer }: FirstUse,
-  nowMs: number,
-): Promise<void> {
-  await em.insert(OperationTable, {
-    operationId: ids.next("op", nowMs),
-    method,
-    idempotencyKey,
-    userId: null,
-    caller: caller.name,
-    content: JSON.stringify(content),
-    answer,
-    createTime: new Date(nowMs),
-  });
 }
 
 async function write(

@@ -8,8 +8,12 @@ import * as products from "../../migrations/Migration20261123000006_products.ts"
 import * as membership from "../../migrations/Migration20261123000007_membership.ts";
 import * as bills from "../../migrations/Migration20261123000008_bills.ts";
 import * as reviews from "../../migrations/Migration20261123000009_reviews.ts";
+import * as costs from "../../migrations/Migration20261123000010_costs.ts";
+import * as reports from "../../migrations/Migration20261123000011_reports.ts";
 import * as ledgerChecks from "../../migrations/Migration20261123000012_ledger_checks.ts";
+import * as reconciliation from "../../migrations/Migration20261123000013_reconciliation.ts";
 import * as pipelines from "../../migrations/Migration20261123000014_pipelines.ts";
+import * as alerts from "../../migrations/Migration20261123000015_alerts.ts";
 import { closeOrm, openOrm, type DatabaseTls, type SessionQuery } from "./orm.ts";
 
 /** All migrations in their order. Names are never changed: the database remembers them. */
@@ -47,12 +51,28 @@ const MIGRATIONS = [
     class: reviews.Migration20261123000009_reviews,
   },
   {
+    name: "Migration20261123000010_costs",
+    class: costs.Migration20261123000010_costs,
+  },
+  {
+    name: "Migration20261123000011_reports",
+    class: reports.Migration20261123000011_reports,
+  },
+  {
     name: "Migration20261123000012_ledger_checks",
     class: ledgerChecks.Migration20261123000012_ledger_checks,
   },
   {
+    name: "Migration20261123000013_reconciliation",
+    class: reconciliation.Migration20261123000013_reconciliation,
+  },
+  {
     name: "Migration20261123000014_pipelines",
     class: pipelines.Migration20261123000014_pipelines,
+  },
+  {
+    name: "Migration20261123000015_alerts",
+    class: alerts.Migration20261123000015_alerts,
   },
 ];
 

@@ -3,9 +3,12 @@ import { Migrator } from "@mikro-orm/migrations";
 import { defineConfig, MikroORM, type Options } from "@mikro-orm/mysql";
 import { format, type Pool } from "mysql2";
 import { boundWaits } from "./bounded-pool.ts";
+import { ALERT_TABLES } from "./alert-tables.ts";
 import { BILL_TABLES } from "./bill-tables.ts";
+import { COST_TABLES } from "./cost-tables.ts";
 import { LEDGER_CHECK_TABLES } from "./ledger-check-tables.ts";
 import { QUEUE_TABLES } from "./queue-tables.ts";
+import { BillingReportTable } from "./report-rows.ts";
 import { ReviewTable } from "./review-rows.ts";
 import { TABLES } from "./tables.ts";
 
@@ -107,8 +110,11 @@ function configOf(options: OrmOptions): Options {
     entities: [
       ...TABLES,
       ...BILL_TABLES,
+      ...COST_TABLES,
       ...QUEUE_TABLES,
       ...LEDGER_CHECK_TABLES,
+      BillingReportTable,
+      ...ALERT_TABLES,
       ReviewTable,
     ],
     extensions: [Migrator],

@@ -460,6 +460,7 @@ export const OrderTable = defineEntity({
     { name: "orders_user", properties: ["userId", "orderId"] },
     { name: "orders_state", properties: ["state", "orderId"] },
     { name: "orders_check", properties: ["nextCheckTime"] },
+    { name: "orders_closed", properties: ["closeTime"] },
   ],
 });
 
@@ -528,6 +529,7 @@ export const RefundTable = defineEntity({
     { name: "refunds_user", properties: ["userId", "refundId"] },
     { name: "refunds_state", properties: ["state", "refundId"] },
     { name: "refunds_check", properties: ["nextCheckTime"] },
+    { name: "refunds_success", properties: ["successTime"] },
   ],
 });
 

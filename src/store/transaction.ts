@@ -1,5 +1,6 @@
 /** Transactions: all or nothing, and again from the start when the database asks for it. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { IsolationLevel } from "@mikro-orm/core";
 import type { EntityManager, MikroORM } from "@mikro-orm/mysql";
 import { Refusal } from "../billing/refusal.ts";
 import { classify, type FaultKind } from "./mysql-error.ts";
@@ -67,6 +68,23 @@ export function reading<Result>(
 ): Promise<Result> {
   return attempting(options, ({ abortable }) =>
     work(orm.em.fork({ clear: true, useContext: false, ...abortable }) as EntityManager),
+  );
+}
+
+/**
+ * Runs statements that only read, all of them as it was committed at the first one's moment.
+ * @throws as inTransaction
+ */
+export function snapshot<Result>(
+  orm: MikroORM,
+  work: (em: EntityManager) => Promise<Result>,
+  options: TransactionOptions = {},
+): Promise<Result> {
+  const { REPEATABLE_READ: isolationLevel } = IsolationLevel;
+  return reading(
+    orm,
+    (em) => em.transactional((inner) => work(inner), { isolationLevel, readOnly: true }),
+    options,
   );
 }
 
