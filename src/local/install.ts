@@ -26,6 +26,26 @@ const MYSQL_PACKAGES = "mysql-server-core,mysql-client-core";
 /** Pages and translations that no server reads: a third of the tree. */
 const UNUSED_PATHS = ["./usr/share/doc", "./usr/share/man", "./usr/share/locale"];
 
+/** A browser for tests of the console, with letters for Chinese. */
+const BROWSER_PACKAGES = ["chromium", "fonts-noto-cjk"];
+
+/**
+ * A Chromium in PATH; installs it where it is missing and can be. Only tests need one.
+ * @throws Error that says what to install.
+ */
+export async function ensureBrowser(): Promise<string> {
+  const names = ["chromium", "chromium-browser", "google-chrome"];
+  const [found] = await programsInPath(names);
+  if (found !== undefined) return found;
+  if (!(await canInstallPackages())) {
+    throw new Error(`no chromium in PATH: ${advice(BROWSER_PACKAGES)}`);
+  }
+  await installPackages(BROWSER_PACKAGES);
+  const [installed] = await programsInPath(names);
+  if (installed === undefined) throw new Error("chromium was installed, and isn't in PATH");
+  return installed;
+}
+
 /**
  * The database server of a flavour (undefined: any); installs it where it is missing and can be.
  * @throws Error that says what to install.
