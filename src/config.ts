@@ -41,6 +41,13 @@ export interface Config {
   readonly membershipExpiringMs: number;
   /** From the end of a check of the ledgers to the begin of the next; 0: never. */
   readonly ledgerCheckIntervalMs: number;
+  readonly reports: {
+    /** After midnight in Asia/Shanghai; null: this server makes none by itself. */
+    readonly timeOfDayMs: number | null;
+    readonly vatBasisPoints: bigint;
+  };
+  /** From the end of a look at the rules of alerts to the begin of the next; 0: never. */
+  readonly alertCheckIntervalMs: number;
   readonly drainTimeoutMs: number;
   /** Undefined: no merchant account, and nothing is sold. */
   readonly wechat: WechatConfig | undefined;
@@ -48,6 +55,8 @@ export interface Config {
   readonly sealing: SealingKeys | undefined;
   /** Who is told of events; empty: nobody. */
   readonly endpoints: readonly Endpoint[];
+  /** Where the finance console is; undefined: there is none. */
+  readonly console: { readonly host: string; readonly port: number } | undefined;
   readonly metrics: { readonly host: string; readonly port: number };
   readonly logLevel: Values["LOG_LEVEL"];
   /** Undefined: no traces. */
@@ -168,6 +177,11 @@ function findContradictions(
   if (!hasTls && host !== undefined && !isLoopback(host) && mayBePlain === false) {
     fault("GRPC_HOST", "is not loopback: set TLS_CERT_FILE, or GRPC_ALLOW_PLAINTEXT=true");
   }
+  const { CONSOLE_PORT: consolePort, CONSOLE_HOST: consoleHost } = values;
+  const isOpen = consolePort !== undefined && consoleHost !== undefined && !isLoopback(consoleHost);
+  if (!hasTls && isOpen && mayBePlain === false) {
+    fault("CONSOLE_HOST", "is not loopback: set TLS_CERT_FILE, or GRPC_ALLOW_PLAINTEXT=true");
+  }
   if (hasTls && mayBePlain) {
     fault("GRPC_ALLOW_PLAINTEXT", "contradicts TLS_CERT_FILE: with TLS nothing is plain text");
   }
@@ -237,6 +251,11 @@ function configOf(values: Values, files: Files): Config {
     sweepIntervalMs: values.SWEEP_INTERVAL_SECONDS * SECOND_MS,
     membershipExpiringMs: values.MEMBERSHIP_EXPIRING_DAYS * DAY_MS,
     ledgerCheckIntervalMs: values.LEDGER_CHECK_INTERVAL_SECONDS * SECOND_MS,
+    reports: {
+      timeOfDayMs: values.REPORT_TIME,
+      vatBasisPoints: BigInt(values.VAT_RATE_BASIS_POINTS),
+    },
+    alertCheckIntervalMs: values.ALERT_CHECK_INTERVAL_SECONDS * SECOND_MS,
     drainTimeoutMs: values.DRAIN_TIMEOUT_SECONDS * SECOND_MS,
     wechat: merchant && {
       merchant,
@@ -246,6 +265,10 @@ function configOf(values: Values, files: Files): Config {
     },
     sealing,
     endpoints,
+    console:
+      values.CONSOLE_PORT === undefined
+        ? undefined
+        : { host: values.CONSOLE_HOST, port: values.CONSOLE_PORT },
     metrics: { host: values.METRICS_HOST, port: values.METRICS_PORT },
     logLevel: values.LOG_LEVEL,
     tracing:

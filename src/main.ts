@@ -5,14 +5,18 @@
 import { hostname } from "node:os";
 import { createIdSource } from "./billing/id.ts";
 import { ConfigError, loadConfig, type Config } from "./config.ts";
+import { admitting } from "./console/admit.ts";
+import { startConsole, type RunningConsole } from "./console/console.ts";
 import { createReadiness, lookAtDatabase, type Finding, type Readiness } from "./job/readiness.ts";
 import { startMembershipSweeper, type MembershipSweeper } from "./job/membership-sweeper.ts";
 import { startSweeper, type Sweeper } from "./job/sweeper.ts";
+import { expiriesOf, openAlerts, type Alerts } from "./alerts.ts";
 import { openLedgers, type Ledgers } from "./ledgers.ts";
 import { Closers, runUntilSignal, type Program } from "./lifecycle.ts";
 import { openPayments, type Payments } from "./payments.ts";
 import type { Reviewer } from "./billing/review/review.ts";
 import { startQueue, type RunningQueue } from "./queue/queue.ts";
+import { openReports, type RunningReports } from "./reports.ts";
 import { packageVersion } from "./review/cli/package-files.ts";
 import { openReviewer, type RunningReviewer } from "./reviews.ts";
 import { createBatchRunner, NO_SECOND_LAYER, type SecondLayer } from "./store/batch-runner.ts";
@@ -20,6 +24,11 @@ import { createPipelineReviewer } from "./review/pipeline-reviewer.ts";
 import { createCatalogBooks } from "./store/catalog-books.ts";
 import { createCatalogCache } from "./store/catalog-cache.ts";
 import { createCatalogReader } from "./store/catalog-reader.ts";
+import { createAlertBooks } from "./store/alert-books.ts";
+import { createAlertReader } from "./store/alert-reader.ts";
+import { createCostBooks } from "./store/cost-books.ts";
+import { createCostReader } from "./store/cost-reader.ts";
+import { createDiscrepancyBooks, createDiscrepancyReader } from "./store/discrepancy-books.ts";
 import { createMembershipFinder } from "./store/membership-finder.ts";
 import { createMembershipReader } from "./store/membership-books.ts";
 import { migrate } from "./store/migrate.ts";
@@ -72,25 +81,33 @@ async function assemble(config: Config, closers: Closers): Promise<Service> {
   const readiness = createReadiness();
   const payments = await openTill(config, telemetry, store, readiness);
   closers.add("payments", async () => payments?.close());
+  const reports = await openReporting(config, telemetry, store);
+  closers.add("reports", () => reports.close());
   const reviewer = openReviews(telemetry, store);
   closers.add("reviews", async () => reviewer.close());
-  const wire = await serve(config, telemetry, store, readiness, payments, reviewer);
+  const wire = await serve(config, telemetry, store, readiness, { payments, reviewer, reports });
   closers.add("server", () => wire.drain());
+  const shown = await openConsole(config, telemetry, store, readiness, reports);
+  closers.add("console", async () => shown?.close());
   let sweeper: Sweeper | undefined;
   let memberships: MembershipSweeper | undefined;
   let queue: RunningQueue | undefined;
   let ledgers: Promise<Ledgers | undefined> | undefined;
+  let alerts: Promise<Alerts | undefined> | undefined;
   void readiness.first.then(() => {
     sweeper = sweep(config, telemetry, store);
     memberships = sweepMemberships(config, telemetry, store);
     queue = deliver(config, telemetry, store);
     ledgers = checkLedgers(config, telemetry, store);
+    scheduleReports(config, telemetry, reports);
+    alerts = checkAlerts(config, telemetry, store, payments);
     payments?.startChecking();
   });
   closers.add("sweeper", async () => sweeper?.stop());
   closers.add("membership sweeper", async () => memberships?.stop());
   closers.add("queue", async () => queue?.close());
   closers.add("ledger check", async () => (await ledgers)?.close());
+  closers.add("alert check", async () => (await alerts)?.close());
   watch(config, telemetry, store, readiness, wire);
   closers.add("readiness", async () => readiness.stop());
   const { host } = config.grpc;
@@ -131,7 +148,8 @@ async function openStore(config: Config, telemetry: Telemetry, closers: Closers)
   const runner = createBatchRunner(lanesOrm, context, secondLayer, telemetry.batches);
   const options = { ...config.teller, observer: telemetry.lanes };
   const unobserved = createTeller(tellerTraces.around(runner), options);
-  const teller = observeTeller(unobserved, instruments, tellerTraces);
+  const { answered } = telemetry.refusals;
+  const teller = observeTeller(unobserved, instruments, tellerTraces, answered);
   closers.add("teller", () => teller.drain());
   return { orm, context, teller, relay };
 }
@@ -174,13 +192,19 @@ function openTill(
   });
 }
 
+/** What is behind the services and lives as long as the server. */
+interface Rooms {
+  readonly payments: Payments | undefined;
+  readonly reviewer: Reviewer;
+  readonly reports: RunningReports;
+}
+
 function serve(
   config: Config,
   telemetry: Telemetry,
   { orm, context, teller }: Store,
   readiness: Readiness,
-  payments: Payments | undefined,
-  reviewer: Reviewer,
+  { payments, reviewer, reports }: Rooms,
 ): Promise<RunningServer> {
   const served = readiness.guard(teller);
   const quotaReader = readiness.guard(createQuotaReader(orm, context));
@@ -201,6 +225,16 @@ function serve(
       reader: readiness.guard(createOrderReader(orm, context.sealer)),
       now: Date.now,
     },
+    reports: {
+      costs: readiness.guard(createCostBooks(orm, context)),
+      costReader: readiness.guard(createCostReader(orm)),
+      maker: readiness.guard(reports.maker),
+      reader: readiness.guard(reports.reader),
+      discrepancies: readiness.guard(createDiscrepancyBooks(orm, context)),
+      discrepancyReader: readiness.guard(createDiscrepancyReader(orm)),
+      alerts: readiness.guard(createAlertBooks(orm, context)),
+      alertReader: readiness.guard(createAlertReader(orm, context)),
+    },
     reviews: {
       reviewer: readiness.guard(reviewer),
       reader: readiness.guard(createReviewReader(orm)),
@@ -209,6 +243,50 @@ function serve(
     log: telemetry.log,
     drainTimeoutMs: config.drainTimeoutMs,
   });
+}
+
+function openReporting(
+  { database: { url, tls }, reports: { vatBasisPoints } }: Config,
+  { log }: Telemetry,
+  { orm, context }: Store,
+): Promise<RunningReports> {
+  const warn = (text: string) => log.warn({ text }, "a word of the ORM");
+  return openReports({ database: { url, tls, warn }, orm, context, vatBasisPoints });
+}
+
+function scheduleReports(
+  { reports: { timeOfDayMs }, redis }: Config,
+  { reports: observer }: Telemetry,
+  reports: RunningReports,
+): void {
+  if (timeOfDayMs === null) return;
+  reports.schedule({ timeOfDayMs, redisUrl: redis?.url, observer });
+}
+
+/** Nobody looks where no port is configured. */
+async function openConsole(
+  { console: place, grpc, identities }: Config,
+  { log }: Telemetry,
+  { orm, context }: Store,
+  readiness: Readiness,
+  reports: RunningReports,
+): Promise<RunningConsole | undefined> {
+  if (place === undefined) return undefined;
+  const running = await startConsole({
+    ...place,
+    tls: grpc.tls,
+    admit: admitting(identities),
+    sources: {
+      maker: readiness.guard(reports.maker),
+      reader: readiness.guard(reports.reader),
+      alerts: readiness.guard(createAlertReader(orm, context)),
+      discrepancies: readiness.guard(createDiscrepancyReader(orm)),
+    },
+    now: Date.now,
+    log,
+  });
+  log.info({ url: running.url }, "the console is there");
+  return running;
 }
 
 function openReviews(telemetry: Telemetry, { orm, context }: Store): RunningReviewer {
@@ -279,6 +357,30 @@ async function checkLedgers(
   if (intervalMs === 0) return undefined;
   const warn = (text: string) => log.warn({ text }, "a word of the ORM");
   return openLedgers({ database: { url, tls, warn }, context, intervalMs, observer });
+}
+
+async function checkAlerts(
+  { database: { url, tls }, alertCheckIntervalMs: intervalMs, grpc }: Config,
+  { log, alerts: observer, refusals }: Telemetry,
+  { context }: Store,
+  payments: Payments | undefined,
+): Promise<Alerts | undefined> {
+  if (intervalMs === 0) return undefined;
+  const warn = (text: string) => log.warn({ text }, "a word of the ORM");
+  const own = [
+    ...expiriesOf("server", grpc.tls?.certPem),
+    ...expiriesOf("client-authority", grpc.tls?.clientCaPem),
+  ];
+  const local = {
+    refusals: refusals.read,
+    expiries: () => {
+      // A new certificate of the platform is there before the old one runs out: the last one counts.
+      const [longest] = payments?.gateway.certificates() ?? [];
+      if (longest === undefined) return own;
+      return [...own, { name: "wechat-pay", expireTimeMs: longest.expireTimeMs }];
+    },
+  };
+  return openAlerts({ database: { url, tls, warn }, context, local, intervalMs, observer });
 }
 
 function deliver(config: Config, telemetry: Telemetry, { orm, relay }: Store): RunningQueue {

@@ -1,5 +1,6 @@
 /** The environment variables of the server: each with its rule, its default and what it is for. */
 import { z } from "zod";
+import { HOUR_MS, MINUTE_MS } from "../billing/clock.ts";
 
 export interface Variable<Value> {
   /** Text to value; undefined for a variable that may be left out and is. */
@@ -127,6 +128,21 @@ export const VARIABLES = {
     "3600",
     "Pause between two checks of all ledgers, see [docs/ledger.md](ledger.md), by one server at a time; 0: never by this one.",
   ),
+  REPORT_TIME: preset(
+    timeOfDay(),
+    "10:30",
+    "When the day before gets its report, see [docs/finance.md](finance.md), in Asia/Shanghai; `never`: not by this server.",
+  ),
+  VAT_RATE_BASIS_POINTS: preset(
+    whole("hundredths of a per cent", 0, 10_000),
+    "600",
+    "The rate of VAT that prices contain; reports name what is contained in revenue.",
+  ),
+  ALERT_CHECK_INTERVAL_SECONDS: preset(
+    whole("seconds", 0, 86_400),
+    "300",
+    "Pause between two looks at the rules of alerts, see [docs/alerts.md](alerts.md), by one server at a time; 0: never by this one.",
+  ),
   DRAIN_TIMEOUT_SECONDS: preset(
     whole("seconds", 1, 600),
     "25",
@@ -158,6 +174,12 @@ export const VARIABLES = {
     path(),
     "Who is told of events: JSON, see [docs/queue.md](queue.md). Without it nobody is.",
   ),
+  CONSOLE_HOST: preset(
+    host(),
+    "127.0.0.1",
+    "Where the finance console is listened for, see [docs/console.md](console.md); with gRPC's certificate where it has one.",
+  ),
+  CONSOLE_PORT: optional(port(), "0 takes a free one. Without it there is no console."),
   LOG_LEVEL: preset(
     oneOf(["debug", "info", "warn", "error"]),
     "info",
@@ -221,6 +243,19 @@ function flag(): Rule<boolean> {
   // Not "1", "yes" or "on": what switches a guard off is spelled out.
   const schema = z.enum(["true", "false"]).transform((text) => text === "true");
   return { schema, rule: "true or false" };
+}
+
+/** Milliseconds after midnight; null for `never`. */
+function timeOfDay(): Rule<number | null> {
+  const schema = z
+    .string()
+    .regex(/^(?:never|(?:[01]\d|2[0-3]):[0-5]\d)$/)
+    .transform((text) => {
+      if (text === "never") return null;
+      const [hours, minutes] = text.split(":").map(Number) as [number, number];
+      return hours * HOUR_MS + minutes * MINUTE_MS;
+    });
+  return { schema, rule: "a time of day from 00:00 to 23:59, or never" };
 }
 
 function oneOf<const Word extends string>(words: readonly Word[]): Rule<Word> {

@@ -103,7 +103,8 @@ export function openTransport(options: TransportOptions): Transport {
   };
 }
 
-async function inTime(work: Promise<unknown>, timeoutMs: number): Promise<void> {
+/** Waits for the work, and no longer than that. */
+export async function inTime(work: Promise<unknown>, timeoutMs: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, timeoutMs);
@@ -127,7 +128,7 @@ function openProducer(url: string): Redis {
 }
 
 /** Workers wait for a Redis that is away, each on a connection of its own that BullMQ makes from this one. */
-function openConsumers(url: string): { readonly redis: Redis; disconnect(): void } {
+export function openConsumers(url: string): { readonly redis: Redis; disconnect(): void } {
   const redis = new Redis(url, {
     connectTimeout: CONNECT_TIMEOUT_MS,
     maxRetriesPerRequest: null,

@@ -9,6 +9,7 @@ import type { Command, UseCase } from "../billing/quota/desk.ts";
 import type { Served } from "../billing/quota/teller.ts";
 import type { LaneTeller, ServeTickets } from "../store/teller.ts";
 import { labels, type Instruments } from "./instruments.ts";
+import type { RefusalShare } from "./refusal-share.ts";
 import { activeContext, within, type Tracing } from "./tracing.ts";
 
 /** Links of one span at most: a batch may serve more requests than a trace can show. */
@@ -61,6 +62,7 @@ export function observeTeller(
   teller: LaneTeller,
   instruments: Pick<Instruments, "decisions" | "replays">,
   traces: TellerTraces,
+  answered: RefusalShare["answered"] = () => undefined,
 ): LaneTeller {
   const outcomes = labels("method", "outcome");
   const watch = async <Answer, Result extends Served<Answer> | undefined>(
@@ -72,10 +74,12 @@ export function observeTeller(
     try {
       const served = await submit();
       instruments.decisions.add(1, outcomes(method, served === undefined ? "SKIPPED" : "OK"));
+      answered(method);
       if (served?.replayed) instruments.replays.add(1, { method });
       return served;
     } catch (fault) {
       instruments.decisions.add(1, outcomes(method, outcomeOf(fault)));
+      answered(method, fault);
       throw fault;
     }
   };

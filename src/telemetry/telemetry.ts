@@ -6,12 +6,15 @@ import { createLog, type LogOptions } from "./log.ts";
 import { openMetricsEndpoint } from "./metrics-endpoint.ts";
 import { createTellerTraces } from "./observed-teller.ts";
 import { observeQueue } from "../queue/metrics.ts";
+import { observeAlerts } from "./alert-observer.ts";
 import { observeBills } from "./bill-observer.ts";
 import { observeLedgers } from "./ledger-observer.ts";
 import { observeMemberships } from "./membership-observer.ts";
+import { observeReports } from "./report-observer.ts";
 import { observeReviews } from "./review-observer.ts";
 import { observePayments } from "./payment-observer.ts";
 import { observeProcess } from "./process-metrics.ts";
+import { createRefusalShare } from "./refusal-share.ts";
 import { observeStatements } from "./statements.ts";
 import { observeBatches, observeLanes, observeRedis, observeSweeps } from "./store-observers.ts";
 import { activeTraceId, startTracing } from "./tracing.ts";
@@ -25,8 +28,7 @@ export interface TelemetryOptions {
   readonly metrics: { readonly host: string; readonly port: number };
   /** Undefined: no traces. */
   readonly tracing?:
-    | { readonly sampleRatio: number; readonly processor: SpanProcessor }
-    | undefined;
+    { readonly sampleRatio: number; readonly processor: SpanProcessor } | undefined;
 }
 
 export type Telemetry = Awaited<ReturnType<typeof openTelemetry>>;
@@ -61,7 +63,10 @@ export async function openTelemetry(options: TelemetryOptions) {
     payments: observePayments(endpoint.meter, log),
     bills: observeBills(endpoint.meter, log),
     reviews: observeReviews(endpoint.meter),
+    reports: observeReports(endpoint.meter, log),
     ledgers: observeLedgers(endpoint.meter, log),
+    alerts: observeAlerts(endpoint.meter, log),
+    refusals: createRefusalShare(),
     queue: observeQueue(endpoint.meter, log),
     /** Sends what is left and stops observing. */
     async close(): Promise<void> {

@@ -63,6 +63,16 @@ const ORDER: Resource = { type: "billing.order.v1.Order", facts: ["orderId"] };
 const REFUND: Resource = { type: "billing.order.v1.Refund", facts: ["refundId"] };
 const PAYMENT: Resource = { type: "billing.order.v1.Payment", facts: ["paymentId"] };
 const REVIEW: Resource = { type: "billing.review.v1.Review", facts: ["reviewId"] };
+const REPORT: Resource = { type: "billing.report.v1.Report", facts: ["reportId", "date"] };
+const PERIOD: Resource = { type: "period", facts: ["date"] };
+const COST: Resource = { type: "billing.report.v1.Cost", facts: ["externalId"] };
+const VENDOR_BILL: Resource = { type: "billing.report.v1.VendorBill", facts: ["vendor"] };
+const DISCREPANCY: Resource = {
+  type: "billing.report.v1.Discrepancy",
+  facts: ["discrepancyId"],
+};
+const VENDOR: Resource = { type: "vendor", facts: ["vendor"] };
+const ALERT: Resource = { type: "billing.report.v1.Alert", facts: ["alertId"] };
 const SUBJECT: Resource = { type: "subject", facts: ["subject"] };
 
 /** A full queue is served within about this time. */
@@ -281,4 +291,19 @@ export const REASONS = {
   PAYMENT_UNAVAILABLE: unavailable(PAYMENT_RETRY_MS, "微信支付暂时不可用，请稍后重试。"),
   PAYMENT_NOT_CONFIGURED: unmet([], undefined, "本服务尚未开通微信支付。"),
   REVIEW_NOT_FOUND: notFound(["reviewId"], REVIEW, "审查记录不存在。"),
+  COST_UNPRICED: unmet(["vendor", "service"], VENDOR, "该服务在发生时没有生效的单价。"),
+  COST_ALLOCATION_DIFFERS: unmet(["index", "field"], undefined, "成本归属与预留记录不一致。"),
+  COST_CONFLICT: exists(["vendor", "externalId"], COST, "同一供应商编号已记录了不同金额。"),
+  UNIT_PRICE_NOT_LATER: unmet(["vendor", "service"], VENDOR, "新单价的生效时间须晚于已有单价。"),
+  VENDOR_BILL_NOT_FOUND: notFound(["vendor", "month"], VENDOR_BILL, "该月份尚未导入供应商账单。"),
+  REPORT_NOT_FOUND: notFound(["reportId | date"], REPORT, "该报表不存在，或尚未生成。"),
+  REPORT_PERIOD_NOT_BEGUN: unmet(["period", "date"], PERIOD, "该期间尚无已结束的日期，不能生成报表。"),
+  ALERT_NOT_FOUND: notFound(["alertId"], ALERT, "告警不存在。"),
+  ALERT_STATE_INVALID: unmet(["alertId", "state"], ALERT, "该告警当前状态不允许此操作。"),
+  DISCREPANCY_NOT_FOUND: notFound(["discrepancyId"], DISCREPANCY, "未找到该对账差异。"),
+  DISCREPANCY_STATE_INVALID: unmet(
+    ["discrepancyId", "state"],
+    DISCREPANCY,
+    "该对账差异的当前状态不允许此操作。",
+  ),
 } satisfies Readonly<Record<WireReason, ReasonRule>> & Readonly<Record<Reason, ReasonRule>>;

@@ -28,6 +28,10 @@ import {
   type QuotaServiceServer,
 } from "../gen/billing/quota/v1/quota_service.ts";
 import {
+  ReportServiceService,
+  type ReportServiceServer,
+} from "../gen/billing/report/v1/report_service.ts";
+import {
   ReviewServiceService,
   type ReviewServiceServer,
 } from "../gen/billing/review/v1/review_service.ts";
@@ -41,6 +45,8 @@ import { orderHandlers, type OrderParts } from "./order-service.ts";
 import { processQuota } from "./process-quota.ts";
 import { quotaHandlers, quotaOperations, type QuotaParts } from "./quota-service.ts";
 import { registerService } from "./register.ts";
+import { exportHandler, REPORT_BYTES_MAX, reportHandlers, type ReportParts } from "./report-service.ts";
+import { serverStream } from "./server-stream.ts";
 import { REVIEW_BYTES_MAX, reviewHandlers, type ReviewParts } from "./review-service.ts";
 
 export interface ServerOptions {
@@ -55,6 +61,7 @@ export interface ServerOptions {
   readonly membership: MembershipParts;
   readonly catalog: CatalogParts;
   readonly orders: OrderParts;
+  readonly reports: ReportParts;
   readonly reviews: ReviewParts;
   readonly observer: CallObserver;
   readonly log: Log;
@@ -144,6 +151,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   registerService<ReviewServiceServer>(server, gate, ReviewServiceService, reviews, {
     requestBytesMax: REVIEW_BYTES_MAX,
   });
+  const reports = reportHandlers(options.reports);
+  const { path: exportPath } = ReportServiceService.exportReport;
+  registerService<ReportServiceServer>(server, gate, ReportServiceService, reports, {
+    requestBytesMax: REPORT_BYTES_MAX,
+    streams: { exportReport: serverStream(gate, exportPath, exportHandler(options.reports)) },
+  });
   const setReady = addHealth(server);
   addReflection(server, contract.descriptors);
   const address = hostText(options.host);
@@ -199,6 +212,7 @@ function addHealth(server: Server): (ready: boolean) => void {
     CatalogServiceService,
     OrderServiceService,
     ReviewServiceService,
+    ReportServiceService,
   ].map((service) => Object.values(service)[0]!.path.split("/")[1]!);
   const health = new HealthImplementation();
   health.addToServer(server);

@@ -5,11 +5,20 @@ import type { Cashier } from "../../src/billing/order/cashier.ts";
 import { Role } from "../../src/gen/billing/option/v1/options.ts";
 import type { DatabaseFlavour } from "../../src/local/database.ts";
 import { createPipelineReviewer } from "../../src/review/pipeline-reviewer.ts";
+import { createAlertBooks } from "../../src/store/alert-books.ts";
+import { createAlertReader } from "../../src/store/alert-reader.ts";
 import { createCatalogBooks } from "../../src/store/catalog-books.ts";
 import { createCatalogReader } from "../../src/store/catalog-reader.ts";
+import { createCostBooks } from "../../src/store/cost-books.ts";
+import {
+  createDiscrepancyBooks,
+  createDiscrepancyReader,
+} from "../../src/store/discrepancy-books.ts";
+import { createCostReader } from "../../src/store/cost-reader.ts";
 import { createMembershipReader } from "../../src/store/membership-books.ts";
 import { createOrderReader } from "../../src/store/order-reader.ts";
 import { closeOrm, openOrm } from "../../src/store/orm.ts";
+import { openReports } from "../../src/reports.ts";
 import { openReviewer } from "../../src/reviews.ts";
 import { createReviewBooks, createReviewReader } from "../../src/store/review-books.ts";
 import { UNOBSERVED_CALLS, type Log, type LogFacts } from "../../src/telemetry/observer.ts";
@@ -108,6 +117,9 @@ export async function startTestService(
   // A pool that was never used isn't closed with the ORM, and its timer keeps the process alive.
   await catalogReader.listPlans();
   const { log, lines } = keepingLog();
+  const { context } = bank;
+  const database = { url: bank.url };
+  const reports = await openReports({ database, orm, context, vatBasisPoints: 600n });
   const reviewer = openReviewer({ books: createReviewBooks(orm, bank.context), now: Date.now });
   const server = await startServer({
     host: options.host ?? "127.0.0.1",
@@ -132,6 +144,16 @@ export async function startTestService(
       reader: createOrderReader(orm, bank.context.sealer),
       now: options.now ?? Date.now,
     },
+    reports: {
+      costs: createCostBooks(orm, bank.context),
+      costReader: createCostReader(orm),
+      discrepancies: createDiscrepancyBooks(orm, bank.context),
+      discrepancyReader: createDiscrepancyReader(orm),
+      maker: reports.maker,
+      reader: reports.reader,
+      alerts: createAlertBooks(orm, bank.context),
+      alertReader: createAlertReader(orm, bank.context),
+    },
     reviews: { reviewer, reader: createReviewReader(orm) },
     observer: options.observer ?? UNOBSERVED_CALLS,
     log,
@@ -151,6 +173,7 @@ export async function startTestService(
     async close() {
       caller.close();
       await server.drain();
+      await reports.close();
       await closeOrm(orm);
       await bank.close();
     },

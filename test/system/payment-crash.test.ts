@@ -107,6 +107,8 @@ for (const [at, flavour] of flavours().toReversed().entries()) {
         PAYMENT_CHECK_INTERVAL_SECONDS: "3600",
         SWEEP_INTERVAL_SECONDS: "3600",
         LEDGER_CHECK_INTERVAL_SECONDS: "0",
+        ALERT_CHECK_INTERVAL_SECONDS: "0",
+        REPORT_TIME: "never",
       });
     const newPurchase = async (isRefunded: boolean): Promise<Purchase> => ({
       userId: await bank.member(0),

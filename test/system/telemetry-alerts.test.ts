@@ -4,11 +4,13 @@ import { readdirSync, readFileSync } from "node:fs";
 import { metrics, type Meter } from "@opentelemetry/api";
 
 import { observeQueue } from "../../src/queue/metrics.ts";
+import { observeAlerts } from "../../src/telemetry/alert-observer.ts";
 import { observeBills } from "../../src/telemetry/bill-observer.ts";
 import { createInstruments } from "../../src/telemetry/instruments.ts";
 import { observeLedgers } from "../../src/telemetry/ledger-observer.ts";
 import { observeMemberships } from "../../src/telemetry/membership-observer.ts";
 import { observePayments } from "../../src/telemetry/payment-observer.ts";
+import { observeReports } from "../../src/telemetry/report-observer.ts";
 import { observeReviews } from "../../src/telemetry/review-observer.ts";
 import { observeProcess } from "../../src/telemetry/process-metrics.ts";
 import { keepingLog } from "../support/service.ts";
@@ -112,6 +114,8 @@ function knownSeries(): ReadonlySet<string> {
   for (const observe of [
     observeBills,
     observeLedgers,
+    observeReports,
+    observeAlerts,
     observePayments,
     observeMemberships,
     observeQueue,

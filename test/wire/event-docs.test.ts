@@ -32,7 +32,9 @@ describe("the events in docs/queue.md", () => {
     const code = [...files, ...more].map((name) => readFileSync(join(ROOT, "src/billing", name), "utf8"));
     const bills = readFileSync(join(ROOT, "src/store/bill-books.ts"), "utf8");
     const ledger = readFileSync(join(ROOT, "src/store/ledger-check-records.ts"), "utf8");
-    const text = [...code, bills, ledger].join("\n");
+    const alerts = readFileSync(join(ROOT, "src/store/alert-checks.ts"), "utf8");
+    const weeks = readFileSync(join(ROOT, "src/store/weekly-health.ts"), "utf8");
+    const text = [...code, bills, ledger, alerts, weeks].join("\n");
     for (const type of Object.keys(EVENTS)) assert.ok(text.includes(`"${type}"`), type);
   });
 });

@@ -46,6 +46,16 @@ for (const flavour of flavours()) {
         files: [{ path: "a.ts", content: "export const a = 1;" }],
         document: { path: "pipelines/a.yaml", content: "steps: []" },
         pipeline_id: "pipeline",
+        vendor: "vendor",
+        month: "2026-11",
+        report_id: "rpt_1",
+        figure_id: "revenue.sales",
+        first_day: "2026-11-01",
+        last_day: "2026-11-02",
+        order: "ORDER_COST",
+        period: "PERIOD_DAILY",
+        date: "2026-11-22",
+        format: "FORMAT_CSV",
       };
       await database.kill();
     });
@@ -61,6 +71,8 @@ for (const flavour of flavours()) {
           return [name, known[name]!];
         }),
       );
+      // It takes an id or a period; neither alone is required.
+      if (method.name === "GetReport") request["report_id"] = "rpt_1";
       const bytes = toBinary(method.input, fromJson(method.input, request));
       const answered = { path: pathOf(method), responseDeserialize: (raw: Buffer) => raw };
       return service.caller.send(answered, Buffer.from(bytes), { token: tokenOf("admin") });
