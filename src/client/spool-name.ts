@@ -26,9 +26,16 @@ const TIME_DIGITS = 15;
 const ID_TIME_DIGITS = 12;
 const ENTRY = /^(\d{15})\.(\d{1,9})\.([0-9a-f]{24})\.json$/;
 
-/** A new id; ids made later sort later. */
+const ID_RANDOM_BITS = 48n;
+const ID_RANDOM_DIGITS = 12;
+let lastId = 0n;
+
+/** A new id; of those that one process makes, the later ones sort later, also within a millisecond. */
 export function newEntryId(nowMs: number): string {
-  return nowMs.toString(16).padStart(ID_TIME_DIGITS, "0") + randomBytes(6).toString("hex");
+  const random = BigInt(`0x${randomBytes(6).toString("hex")}`);
+  const isSameMoment = lastId >> ID_RANDOM_BITS === BigInt(nowMs);
+  lastId = isSameMoment ? lastId + 1n : (BigInt(nowMs) << ID_RANDOM_BITS) | random;
+  return lastId.toString(16).padStart(ID_TIME_DIGITS + ID_RANDOM_DIGITS, "0");
 }
 
 /** When the entry of an id was made, in milliseconds since 1970. */

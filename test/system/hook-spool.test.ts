@@ -20,7 +20,12 @@ import {
   encodeEntry,
   type SpoolEntry,
 } from "../../src/client/spool-entry.ts";
-import { CLAIM_LEASE_MS, isAbandoned, ownerTag } from "../../src/client/spool-name.ts";
+import {
+  CLAIM_LEASE_MS,
+  isAbandoned,
+  newEntryId,
+  ownerTag,
+} from "../../src/client/spool-name.ts";
 import { BALANCE, reservationOf } from "../wire/scripted-server.ts";
 import { freshDirectory } from "../support/servers.ts";
 
@@ -139,6 +144,18 @@ describe("a spool entry", () => {
         encodeEntry({ method: "RefundQuota", createTimeMs: 0, input: { ...input, taskId: "t" } }),
       RangeError,
     );
+  });
+});
+
+describe("ids of spool entries", () => {
+  it("sort as they were made, also within one millisecond", () => {
+    const nowMs = Date.now();
+    const ids = [nowMs, nowMs, nowMs, nowMs + 1, nowMs + 1].flatMap((ms) =>
+      Array.from({ length: 100 }, () => newEntryId(ms)),
+    );
+    assert.deepEqual(ids, ids.toSorted());
+    assert.equal(new Set(ids).size, ids.length);
+    for (const id of ids) assert.match(id, /^[0-9a-f]{24}$/);
   });
 });
 
