@@ -61,7 +61,7 @@ describe("the console in a browser", () => {
     await page.goto(desk.console.url);
     await page.fill("#token", "wrong");
     await page.click("#login button");
-    await page.waitForFunction(`document.querySelector("#login-error").textContent !== ""`);
+    await page.waitForSelector("#login-error:not(:empty)");
     assert.match((await page.textContent("#login-error"))!, /isn't known/);
     await page.fill("#token", tokenOf("finance"));
     await page.keyboard.press("Enter");
@@ -86,9 +86,7 @@ describe("the console in a browser", () => {
     await chart.scrollIntoViewIfNeeded();
     const box = (await chart.boundingBox())!;
     await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
-    await page.waitForFunction(
-      `document.querySelector("#money").textContent.includes("Sales: 99.00 yuan")`,
-    );
+    await page.locator("#money", { hasText: "Sales: 99.00 yuan" }).waitFor();
   });
 
   it("shows a report with its tables and files", async () => {
@@ -107,9 +105,7 @@ describe("the console in a browser", () => {
 
   it("speaks Chinese, and still does after it was loaded anew", async () => {
     await page.click("#language");
-    await page.waitForFunction(
-      `document.querySelector('[data-figure="revenue.sales"]').textContent.includes("销售额")`,
-    );
+    await page.locator('[data-figure="revenue.sales"]', { hasText: "销售额" }).waitFor();
     await page.reload();
     await page.waitForSelector('[data-figure="revenue.sales"]');
     assert.match((await page.textContent("header"))!, /今日.*近期走势.*告警.*对账差异.*报表/s);
