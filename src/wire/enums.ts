@@ -18,6 +18,7 @@ import type { OrderState, RefundState } from "../billing/order/order.ts";
 import type { LogType } from "../billing/quota/posting.ts";
 import type { RefundQuota } from "../billing/quota/refund-quota.ts";
 import type { ReservationState } from "../billing/quota/reservation.ts";
+import type { ReconciliationSource as DomainSource } from "../billing/report/discrepancy.ts";
 import type { FindingKind } from "../billing/order/bill.ts";
 import type { DiscrepancyState as DomainDiscrepancyState } from "../billing/report/discrepancy.ts";
 import type { Period as DomainPeriod } from "../billing/report/document.ts";
@@ -83,7 +84,7 @@ export const RECEIVERS: Names<"USER_BANK_CARD" | "MERCHANT_BANK_CARD"> = namesOf
 
 export const DISCREPANCY_KINDS: Names<FindingKind> = namesOf(DiscrepancyKind);
 export const DISCREPANCY_STATES: Names<DomainDiscrepancyState> = namesOf(Discrepancy_State);
-export const SOURCES: Names<"WECHAT_TRADE"> = namesOf(ReconciliationSource);
+export const SOURCES: Names<DomainSource> = namesOf(ReconciliationSource);
 export const EXPORT_FORMATS: Names<ExportFormat> = namesOf(ExportReportRequest_Format);
 export const LANGUAGES: Names<"EN" | "ZH"> = namesOf(ExportReportRequest_Language);
 export const PERIODS: Names<DomainPeriod> = namesOf(Period);

@@ -71,6 +71,7 @@ const DISCREPANCY: Resource = {
   type: "billing.report.v1.Discrepancy",
   facts: ["discrepancyId"],
 };
+const BILL: Resource = { type: "bill", facts: ["source", "date"] };
 const VENDOR: Resource = { type: "vendor", facts: ["vendor"] };
 const ALERT: Resource = { type: "billing.report.v1.Alert", facts: ["alertId"] };
 const SUBJECT: Resource = { type: "subject", facts: ["subject"] };
@@ -298,6 +299,7 @@ export const REASONS = {
   VENDOR_BILL_NOT_FOUND: notFound(["vendor", "month"], VENDOR_BILL, "该月份尚未导入供应商账单。"),
   REPORT_NOT_FOUND: notFound(["reportId | date"], REPORT, "该报表不存在，或尚未生成。"),
   REPORT_PERIOD_NOT_BEGUN: unmet(["period", "date"], PERIOD, "该期间尚无已结束的日期，不能生成报表。"),
+  BILL_UNAVAILABLE: unmet(["date", "source", "why"], BILL, "该日账单暂时无法获取或未通过校验。"),
   ALERT_NOT_FOUND: notFound(["alertId"], ALERT, "告警不存在。"),
   ALERT_STATE_INVALID: unmet(["alertId", "state"], ALERT, "该告警当前状态不允许此操作。"),
   DISCREPANCY_NOT_FOUND: notFound(["discrepancyId"], DISCREPANCY, "未找到该对账差异。"),

@@ -206,6 +206,11 @@ export const ErrorReason = {
   REPORT_NOT_FOUND: 104,
   /** REPORT_PERIOD_NOT_BEGUN - FAILED_PRECONDITION [period, date]. No day of this period is over yet in Asia/Shanghai. */
   REPORT_PERIOD_NOT_BEGUN: 105,
+  /**
+   * BILL_UNAVAILABLE - FAILED_PRECONDITION [date, source, why]. WeChat Pay's bill can't be had or can't be believed. `why` is CREATING (come
+   * back later), REFUSED (by WeChat Pay), or UNTRUSTED (damaged, cut off, or it doesn't add up: nothing of it was used).
+   */
+  BILL_UNAVAILABLE: 115,
   /** ALERT_NOT_FOUND - NOT_FOUND [alertId]. No such alert. */
   ALERT_NOT_FOUND: 116,
   /** ALERT_STATE_INVALID - FAILED_PRECONDITION [alertId, state]. Only an open alert can be acknowledged. */
@@ -299,6 +304,7 @@ export namespace ErrorReason {
   export type VENDOR_BILL_NOT_FOUND = typeof ErrorReason.VENDOR_BILL_NOT_FOUND;
   export type REPORT_NOT_FOUND = typeof ErrorReason.REPORT_NOT_FOUND;
   export type REPORT_PERIOD_NOT_BEGUN = typeof ErrorReason.REPORT_PERIOD_NOT_BEGUN;
+  export type BILL_UNAVAILABLE = typeof ErrorReason.BILL_UNAVAILABLE;
   export type ALERT_NOT_FOUND = typeof ErrorReason.ALERT_NOT_FOUND;
   export type ALERT_STATE_INVALID = typeof ErrorReason.ALERT_STATE_INVALID;
   export type DISCREPANCY_NOT_FOUND = typeof ErrorReason.DISCREPANCY_NOT_FOUND;

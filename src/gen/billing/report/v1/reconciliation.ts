@@ -14,6 +14,8 @@ export const ReconciliationSource = {
   UNSPECIFIED: 0,
   /** WECHAT_TRADE - WeChat Pay's trade bill of a day. */
   WECHAT_TRADE: 1,
+  /** WECHAT_FUND_FLOW - WeChat Pay's fund-flow bill of a day: every movement of the merchant's account. */
+  WECHAT_FUND_FLOW: 2,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -22,6 +24,7 @@ export type ReconciliationSource = typeof ReconciliationSource[keyof typeof Reco
 export namespace ReconciliationSource {
   export type UNSPECIFIED = typeof ReconciliationSource.UNSPECIFIED;
   export type WECHAT_TRADE = typeof ReconciliationSource.WECHAT_TRADE;
+  export type WECHAT_FUND_FLOW = typeof ReconciliationSource.WECHAT_FUND_FLOW;
   export type UNRECOGNIZED = typeof ReconciliationSource.UNRECOGNIZED;
 }
 
@@ -52,6 +55,30 @@ export namespace DiscrepancyKind {
   export type STATE_DIFFERS = typeof DiscrepancyKind.STATE_DIFFERS;
   export type DOUBLED = typeof DiscrepancyKind.DOUBLED;
   export type UNRECOGNIZED = typeof DiscrepancyKind.UNRECOGNIZED;
+}
+
+/** A day's bill, compared with the books. */
+export interface Reconciliation {
+  /** The bill as it is kept; empty when the comparison was only tried. */
+  billId: string;
+  /** Whose bill it is. */
+  source: ReconciliationSource;
+  /** The bill's day, YYYY-MM-DD of Asia/Shanghai. */
+  date: string;
+  /** SHA-1 of the bill's uncompressed bytes, 40 hexadecimal digits; empty where WeChat Pay has no bill of that day. */
+  sha1: string;
+  /** The lines of the bill. */
+  lineCount: number;
+  /** Whether this very bill had not been compared before. */
+  isNewBill: boolean;
+  /** The differences that stand. */
+  discrepancyCount: number;
+  /** Those of them that did not stand before this comparison. */
+  newDiscrepancyCount: number;
+  /** Payments that only became known by this bill. */
+  settledPaymentCount: number;
+  /** Lines that could not be cleared up; another comparison may. */
+  doubtCount: number;
 }
 
 /** A difference between a bill and the books, and what people do about it. No money moves by it. */
@@ -160,6 +187,180 @@ export namespace DiscrepancyStep_Kind {
   export type REOPENED = typeof DiscrepancyStep_Kind.REOPENED;
   export type UNRECOGNIZED = typeof DiscrepancyStep_Kind.UNRECOGNIZED;
 }
+
+function createBaseReconciliation(): Reconciliation {
+  return {
+    billId: "",
+    source: 0,
+    date: "",
+    sha1: "",
+    lineCount: 0,
+    isNewBill: false,
+    discrepancyCount: 0,
+    newDiscrepancyCount: 0,
+    settledPaymentCount: 0,
+    doubtCount: 0,
+  };
+}
+
+export const Reconciliation: MessageFns<Reconciliation> = {
+  encode(message: Reconciliation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.billId !== "") {
+      writer.uint32(10).string(message.billId);
+    }
+    if (message.source !== 0) {
+      writer.uint32(16).int32(message.source);
+    }
+    if (message.date !== "") {
+      writer.uint32(26).string(message.date);
+    }
+    if (message.sha1 !== "") {
+      writer.uint32(34).string(message.sha1);
+    }
+    if (message.lineCount !== 0) {
+      writer.uint32(40).int32(message.lineCount);
+    }
+    if (message.isNewBill !== false) {
+      writer.uint32(48).bool(message.isNewBill);
+    }
+    if (message.discrepancyCount !== 0) {
+      writer.uint32(56).int32(message.discrepancyCount);
+    }
+    if (message.newDiscrepancyCount !== 0) {
+      writer.uint32(64).int32(message.newDiscrepancyCount);
+    }
+    if (message.settledPaymentCount !== 0) {
+      writer.uint32(72).int32(message.settledPaymentCount);
+    }
+    if (message.doubtCount !== 0) {
+      writer.uint32(80).int32(message.doubtCount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Reconciliation {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReconciliation();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.billId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.source = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.date = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.sha1 = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.lineCount = reader.int32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.isNewBill = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.discrepancyCount = reader.int32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.newDiscrepancyCount = reader.int32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.settledPaymentCount = reader.int32();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.doubtCount = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Reconciliation>): Reconciliation {
+    return Reconciliation.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Reconciliation>): Reconciliation {
+    const message = createBaseReconciliation();
+    message.billId = object.billId ?? "";
+    message.source = object.source ?? 0;
+    message.date = object.date ?? "";
+    message.sha1 = object.sha1 ?? "";
+    message.lineCount = object.lineCount ?? 0;
+    message.isNewBill = object.isNewBill ?? false;
+    message.discrepancyCount = object.discrepancyCount ?? 0;
+    message.newDiscrepancyCount = object.newDiscrepancyCount ?? 0;
+    message.settledPaymentCount = object.settledPaymentCount ?? 0;
+    message.doubtCount = object.doubtCount ?? 0;
+    return message;
+  },
+};
 
 function createBaseDiscrepancy(): Discrepancy {
   return {

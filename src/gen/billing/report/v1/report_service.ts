@@ -24,7 +24,13 @@ import { Duration } from "../../../google/protobuf/duration.ts";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 import { Alert, Alert_State, AlertRule, AlertSeverity, AlertSilence, Budget, Budget_Scope } from "./alert.ts";
 import { Cost, CostComparison, NewCost, UnitPrice, VendorBill } from "./cost.ts";
-import { Discrepancy, Discrepancy_State, DiscrepancyKind, ReconciliationSource } from "./reconciliation.ts";
+import {
+  Discrepancy,
+  Discrepancy_State,
+  DiscrepancyKind,
+  Reconciliation,
+  ReconciliationSource,
+} from "./reconciliation.ts";
 import { FigureRow, Period, Report, ReportSection, ReportSummary, UserProfit } from "./report.ts";
 
 /** Costs to be recorded together. */
@@ -597,6 +603,31 @@ export interface SilenceAlertsResponse {
   /** As it was made. */
   silence:
     | AlertSilence
+    | undefined;
+  /** True when the key was used before: the answer is the first one's. */
+  replayed: boolean;
+}
+
+/** Which bill is to be compared. */
+export interface ReconcileRequest {
+  /** REQUIRED. 1 to 128 visible ASCII characters without spaces. */
+  idempotencyKey: string;
+  /**
+   * REQUIRED. The bill's day, YYYY-MM-DD of Asia/Shanghai: from 89 days ago to yesterday. It can be had from about ten
+   * o'clock of the next day.
+   */
+  date: string;
+  /** REQUIRED. Whose bill. */
+  source: ReconciliationSource;
+  /** True: say what would differ; ask nothing about any payment, and keep nothing. */
+  validateOnly: boolean;
+}
+
+/** What came of it. */
+export interface ReconcileResponse {
+  /** The comparison. */
+  reconciliation:
+    | Reconciliation
     | undefined;
   /** True when the key was used before: the answer is the first one's. */
   replayed: boolean;
@@ -4385,6 +4416,166 @@ export const SilenceAlertsResponse: MessageFns<SilenceAlertsResponse> = {
   },
 };
 
+function createBaseReconcileRequest(): ReconcileRequest {
+  return { idempotencyKey: "", date: "", source: 0, validateOnly: false };
+}
+
+export const ReconcileRequest: MessageFns<ReconcileRequest> = {
+  encode(message: ReconcileRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.idempotencyKey !== "") {
+      writer.uint32(10).string(message.idempotencyKey);
+    }
+    if (message.date !== "") {
+      writer.uint32(18).string(message.date);
+    }
+    if (message.source !== 0) {
+      writer.uint32(24).int32(message.source);
+    }
+    if (message.validateOnly !== false) {
+      writer.uint32(32).bool(message.validateOnly);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReconcileRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReconcileRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.idempotencyKey = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.date = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.source = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.validateOnly = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReconcileRequest>): ReconcileRequest {
+    return ReconcileRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReconcileRequest>): ReconcileRequest {
+    const message = createBaseReconcileRequest();
+    message.idempotencyKey = object.idempotencyKey ?? "";
+    message.date = object.date ?? "";
+    message.source = object.source ?? 0;
+    message.validateOnly = object.validateOnly ?? false;
+    return message;
+  },
+};
+
+function createBaseReconcileResponse(): ReconcileResponse {
+  return { reconciliation: undefined, replayed: false };
+}
+
+export const ReconcileResponse: MessageFns<ReconcileResponse> = {
+  encode(message: ReconcileResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.reconciliation !== undefined) {
+      Reconciliation.encode(message.reconciliation, writer.uint32(10).fork()).join();
+    }
+    if (message.replayed !== false) {
+      writer.uint32(16).bool(message.replayed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReconcileResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReconcileResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.reconciliation = Reconciliation.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.replayed = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ReconcileResponse>): ReconcileResponse {
+    return ReconcileResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReconcileResponse>): ReconcileResponse {
+    const message = createBaseReconcileResponse();
+    message.reconciliation = (object.reconciliation !== undefined && object.reconciliation !== null)
+      ? Reconciliation.fromPartial(object.reconciliation)
+      : undefined;
+    message.replayed = object.replayed ?? false;
+    return message;
+  },
+};
+
 function createBaseListDiscrepanciesRequest(): ListDiscrepanciesRequest {
   return { firstDay: "", lastDay: "", kind: 0, state: 0, source: 0, orderId: "", pageSize: 0, pageToken: "" };
 }
@@ -5330,6 +5521,21 @@ export const ReportServiceService = {
       Buffer.from(SilenceAlertsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SilenceAlertsResponse => SilenceAlertsResponse.decode(value),
   },
+  /**
+   * Fetches a day's bill from WeChat Pay and compares it with the books, now and as often as one likes: the same bill and
+   * books give the same differences. No money moves by what is found; a payment that only a trade bill knows is asked about
+   * and booked, as the daily comparison does. Refused as BILL_UNAVAILABLE, PAYMENT_UNAVAILABLE, PAYMENT_NOT_CONFIGURED,
+   * IDEMPOTENCY_KEY_REUSED.
+   */
+  reconcile: {
+    path: "/billing.report.v1.ReportService/Reconcile" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReconcileRequest): Buffer => Buffer.from(ReconcileRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReconcileRequest => ReconcileRequest.decode(value),
+    responseSerialize: (value: ReconcileResponse): Buffer => Buffer.from(ReconcileResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReconcileResponse => ReconcileResponse.decode(value),
+  },
   /** Differences between bills and the books, the newest found first. */
   listDiscrepancies: {
     path: "/billing.report.v1.ReportService/ListDiscrepancies" as const,
@@ -5435,6 +5641,13 @@ export interface ReportServiceServer extends UntypedServiceImplementation {
   acknowledgeAlert: handleUnaryCall<AcknowledgeAlertRequest, AcknowledgeAlertResponse>;
   /** Tells nobody of a rule's alerts for a while: they are raised all the same. Refused as IDEMPOTENCY_KEY_REUSED. */
   silenceAlerts: handleUnaryCall<SilenceAlertsRequest, SilenceAlertsResponse>;
+  /**
+   * Fetches a day's bill from WeChat Pay and compares it with the books, now and as often as one likes: the same bill and
+   * books give the same differences. No money moves by what is found; a payment that only a trade bill knows is asked about
+   * and booked, as the daily comparison does. Refused as BILL_UNAVAILABLE, PAYMENT_UNAVAILABLE, PAYMENT_NOT_CONFIGURED,
+   * IDEMPOTENCY_KEY_REUSED.
+   */
+  reconcile: handleUnaryCall<ReconcileRequest, ReconcileResponse>;
   /** Differences between bills and the books, the newest found first. */
   listDiscrepancies: handleUnaryCall<ListDiscrepanciesRequest, ListDiscrepanciesResponse>;
   /** Asks somebody to look into a difference. Refused as DISCREPANCY_NOT_FOUND, DISCREPANCY_STATE_INVALID, IDEMPOTENCY_KEY_REUSED. */
@@ -5787,6 +6000,27 @@ export interface ReportServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SilenceAlertsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Fetches a day's bill from WeChat Pay and compares it with the books, now and as often as one likes: the same bill and
+   * books give the same differences. No money moves by what is found; a payment that only a trade bill knows is asked about
+   * and booked, as the daily comparison does. Refused as BILL_UNAVAILABLE, PAYMENT_UNAVAILABLE, PAYMENT_NOT_CONFIGURED,
+   * IDEMPOTENCY_KEY_REUSED.
+   */
+  reconcile(
+    request: ReconcileRequest,
+    callback: (error: ServiceError | null, response: ReconcileResponse) => void,
+  ): ClientUnaryCall;
+  reconcile(
+    request: ReconcileRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReconcileResponse) => void,
+  ): ClientUnaryCall;
+  reconcile(
+    request: ReconcileRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReconcileResponse) => void,
   ): ClientUnaryCall;
   /** Differences between bills and the books, the newest found first. */
   listDiscrepancies(
