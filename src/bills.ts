@@ -3,9 +3,13 @@ import type { MikroORM } from "@mikro-orm/mysql";
 import type { CashierParts } from "./billing/order/asking.ts";
 import type { BillParts } from "./billing/order/check-bill.ts";
 import type { BillDays } from "./billing/order/bill-days.ts";
+import { createReconciler, type Reconciler } from "./billing/report/reconcile.ts";
+import { createTurns } from "./review/turns.ts";
 import { createBillBooks, type BillContext } from "./store/bill-books.ts";
 import { createBillDays } from "./store/bill-days.ts";
+import { createReconciliationBooks } from "./store/discrepancy-books.ts";
 import type { Sealer } from "./store/sealer.ts";
+import { BillFault } from "./wechat/bill-table.ts";
 import { createBillSource } from "./wechat/bill-source.ts";
 import type { WechatGateway } from "./wechat/gateway.ts";
 
@@ -18,11 +22,38 @@ export interface BillsOptions extends CashierParts {
 
 export interface Bills {
   readonly parts: BillParts;
+  /** Days of trade bills. */
   readonly days: BillDays;
+  /** Days of fund-flow bills. */
+  readonly flowDays: BillDays;
+}
+
+/** A bill of a large day takes some hundred megabytes while it is compared: one at a time. */
+const AT_ONCE = 1;
+const WAITING_MAX = 20;
+const RETRY_MS = 5_000;
+
+/** What compares bills when somebody wants it. */
+export function openReconciler(
+  { parts }: Pick<Bills, "parts">,
+  orm: MikroORM,
+  context: BillContext,
+): Reconciler {
+  const isBillFault = (fault: unknown) => fault instanceof BillFault;
+  const reconciler = createReconciler(parts, createReconciliationBooks(orm, context), isBillFault);
+  const turns = createTurns(AT_ONCE, WAITING_MAX, RETRY_MS);
+  return {
+    reconcile: (command, signal = new AbortController().signal) =>
+      turns.run(() => reconciler.reconcile(command, signal), signal),
+  };
 }
 
 export function openBills({ teller, reader, gateway, orm, context, sealer }: BillsOptions): Bills {
   const source = createBillSource(gateway);
   const books = createBillBooks(orm, context, sealer);
-  return { parts: { teller, reader, gateway, source, books }, days: createBillDays(orm, context) };
+  return {
+    parts: { teller, reader, gateway, source, books },
+    days: createBillDays(orm, context, "TRADE"),
+    flowDays: createBillDays(orm, context, "FUND_FLOW"),
+  };
 }

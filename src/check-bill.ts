@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { openBills } from "./bills.ts";
 import { createIdSource } from "./billing/id.ts";
 import { billDay, type BillFinding } from "./billing/order/bill.ts";
-import { checkBill, type BillOutcome } from "./billing/order/check-bill.ts";
+import { checkBill, checkFlow, type BillOutcome } from "./billing/order/check-bill.ts";
 import { ConfigError, loadConfig, type Config } from "./config.ts";
 import { createBatchRunner, NO_SECOND_LAYER } from "./store/batch-runner.ts";
 import { createCatalogCache } from "./store/catalog-cache.ts";
@@ -22,9 +22,9 @@ export interface CheckBillSurroundings {
   readonly warn: (line: string) => void;
 }
 
-const USAGE = `usage: check-bill --date YYYY-MM-DD
+const USAGE = `usage: check-bill --date YYYY-MM-DD [--source trade|fund-flow]
 
-Fetches WeChat Pay's trade bill of a day of Asia/Shanghai and compares it with the books, with the
+Fetches WeChat Pay's bill of a day of Asia/Shanghai, the trade bill unless told otherwise, and compares it with the books, with the
 server's environment (WECHAT_FILE and SEALING_KEYS_FILE among it). Ends with 0 when nothing differs,
 with 3 when something does.`;
 
@@ -39,13 +39,13 @@ const TELLER = { lanes: 1, batchMax: 16, queueMax: 64 };
 /** @returns the exit code: 0, 1 for a fault or a bill that can't be had, 2 for wrong words, 3 for findings */
 export async function runCheckBill(surroundings: CheckBillSurroundings): Promise<number> {
   const { words, environment, print, warn } = surroundings;
-  const date = dateIn(words);
-  if (date === undefined) {
+  const wanted = wantedIn(words);
+  if (wanted === undefined) {
     warn(USAGE);
     return EXIT_USAGE;
   }
   try {
-    const outcome = await check(loadConfig(environment), date, warn);
+    const outcome = await check(loadConfig(environment), wanted, warn);
     return tell(outcome, print, warn);
   } catch (fault) {
     if (fault instanceof ConfigError) warn(`the configuration has faults:\n${fault.message}`);
@@ -54,16 +54,32 @@ export async function runCheckBill(surroundings: CheckBillSurroundings): Promise
   }
 }
 
-function dateIn(words: readonly string[]): string | undefined {
+interface Wanted {
+  readonly date: string;
+  readonly check: typeof checkBill;
+}
+
+const CHECKS: ReadonlyMap<string, typeof checkBill> = new Map([
+  ["trade", checkBill],
+  ["fund-flow", checkFlow],
+]);
+
+function wantedIn(words: readonly string[]): Wanted | undefined {
+  const options = { date: { type: "string" }, source: { type: "string", default: "trade" } } as const;
   try {
-    const { values } = parseArgs({ args: [...words], options: { date: { type: "string" } } });
-    return values.date !== undefined && billDay(values.date) ? values.date : undefined;
+    const { date = "", source } = parseArgs({ args: [...words], options }).values;
+    const checkIt = CHECKS.get(source);
+    return checkIt !== undefined && billDay(date) ? { date, check: checkIt } : undefined;
   } catch {
     return undefined;
   }
 }
 
-async function check(config: Config, date: string, warn: (line: string) => void): Promise<BillOutcome> {
+async function check(
+  config: Config,
+  wanted: Wanted,
+  warn: (line: string) => void,
+): Promise<BillOutcome> {
   const { wechat, sealing, database } = config;
   if (wechat === undefined || sealing === undefined) {
     throw new Error("WECHAT_FILE is not set: nothing is sold");
@@ -84,7 +100,8 @@ async function check(config: Config, date: string, warn: (line: string) => void)
   const gateway = createGateway(wechat.merchant, { log: logTo(warn) });
   try {
     const reader = createOrderReader(orm, sealer);
-    return await checkBill(openBills({ teller, reader, gateway, orm, context, sealer }).parts, date);
+    const { parts } = openBills({ teller, reader, gateway, orm, context, sealer });
+    return await wanted.check(parts, wanted.date);
   } finally {
     await gateway.close();
     await teller.drain();

@@ -168,7 +168,7 @@ export const VARIABLES = {
   BILL_CHECK: preset(
     flag(),
     "true",
-    "Checks each day's trade bill against the books, see [docs/bills.md](bills.md); only with `WECHAT_FILE`.",
+    "Checks each day's bills against the books, see [docs/bills.md](bills.md); only with `WECHAT_FILE`.",
   ),
   WEBHOOKS_FILE: optional(
     path(),

@@ -1,11 +1,17 @@
 /**
- * Checks each day's trade bill against the books, once it can be had, and the bills of days that were missed
- * while the service was down. On any number of servers, each day by one of them.
+ * Checks each day's trade bill and fund-flow bill against the books, once they can be had, and the bills of days that were
+ * missed while the service was down. On any number of servers, each bill by one of them.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { MINUTE_MS } from "../billing/clock.ts";
 import { billPauseMs, type BillDays, type DueDay } from "../billing/order/bill-days.ts";
-import { checkBill, type BillOutcome, type BillParts } from "../billing/order/check-bill.ts";
+import {
+  checkBill,
+  checkFlow,
+  type BillOutcome,
+  type BillParts,
+  type BillType,
+} from "../billing/order/check-bill.ts";
 
 /** Whoever took a day has died by then; a large bill with a day's worth of lost callbacks takes minutes. */
 const LEASE_MS = 30 * MINUTE_MS;
@@ -15,6 +21,8 @@ export const BILL_ROUND_MS = MINUTE_MS;
 export interface BillCheckerOptions {
   readonly parts: BillParts;
   readonly days: BillDays;
+  /** Of fund-flow bills. */
+  readonly flowDays: BillDays;
   readonly intervalMs: number;
   readonly observer: BillObserver;
 }
@@ -29,8 +37,8 @@ export interface BillObserver {
   billLate(date: string, attempt: number): void;
   /** It can't be had, can't be believed, or could not be cleared up; it's tried again. */
   billFailed(date: string, fault: unknown): void;
-  /** A round is over. @param waiting days whose bill isn't checked */
-  billsChecked(waiting: number): void;
+  /** A round is over. @param waiting days whose bill isn't checked, by the bill's type */
+  billsChecked(waiting: Readonly<Record<BillType, number>>): void;
 }
 
 export interface BillChecker {
@@ -42,21 +50,25 @@ export interface BillChecker {
 
 /** Starts looking every `intervalMs`, from now on. */
 export function startBillChecker(options: BillCheckerOptions): BillChecker {
-  const { days, observer, intervalMs } = options;
+  const { parts, days, flowDays, observer, intervalMs } = options;
   const stopping = new AbortController();
   const { signal } = stopping;
 
-  const check = async () => {
-    await days.add();
-    let tried = 0;
-    while (!signal.aborted) {
-      const due = await days.takeDue(LEASE_MS);
-      if (due === undefined) break;
-      tried += 1;
-      await checkDay(options, due, signal);
+  const checkAll = async (dueDays: BillDays, checkOne: (due: DueDay) => Promise<void>) => {
+    await dueDays.add();
+    for (let tried = 0; ; tried += 1) {
+      const due = signal.aborted ? undefined : await dueDays.takeDue(LEASE_MS);
+      if (due === undefined) return tried;
+      await checkOne(due);
     }
-    observer.billsChecked(await days.waiting());
-    return tried;
+  };
+  // A day's trade bill goes first: fees are held against it.
+  const check = async () => {
+    const trade = await checkAll(days, (due) => checkDay({ parts, days, observer }, due, signal));
+    const flow = { parts, days: flowDays, observer };
+    const flows = await checkAll(flowDays, (due) => checkFlowDay(flow, due, signal));
+    observer.billsChecked({ TRADE: await days.waiting(), FUND_FLOW: await flowDays.waiting() });
+    return trade + flows;
   };
 
   const loop = (async () => {
@@ -75,21 +87,36 @@ export function startBillChecker(options: BillCheckerOptions): BillChecker {
   };
 }
 
-/** Tries one day that was taken; what fails is put off. */
-export async function checkDay(
-  { parts, days, observer }: Omit<BillCheckerOptions, "intervalMs">,
+type DayParts = Pick<BillCheckerOptions, "parts" | "days" | "observer">;
+
+/** Tries one day's trade bill that was taken; what fails is put off. */
+export function checkDay(options: DayParts, due: DueDay, signal?: AbortSignal): Promise<void> {
+  return tryDay(options, due, () => checkBill(options.parts, due.date, signal), signal);
+}
+
+/** The same for a fund-flow bill. @param options with the days of fund-flow bills */
+export function checkFlowDay(options: DayParts, due: DueDay, signal?: AbortSignal): Promise<void> {
+  return tryDay(options, due, () => checkFlow(options.parts, due.date, signal), signal);
+}
+
+async function tryDay(
+  { days, observer }: Pick<DayParts, "days" | "observer">,
   { date, attempt }: DueDay,
-  signal?: AbortSignal,
+  check: () => Promise<BillOutcome>,
+  signal: AbortSignal | undefined,
 ): Promise<void> {
   const putOff = (note: string) => days.putOff(date, billPauseMs(attempt), note);
   try {
-    const outcome = await checkBill(parts, date, signal);
+    const outcome = await check();
     switch (outcome.kind) {
       case "creating":
         observer.billLate(date, attempt);
         return await putOff("the bill isn't made yet");
       case "refused":
-        observer.billFailed(date, new Error(`the bill is refused: ${outcome.code}: ${outcome.message}`));
+        observer.billFailed(
+          date,
+          new Error(`the bill is refused: ${outcome.code}: ${outcome.message}`),
+        );
         return await putOff(`${outcome.code}: ${outcome.message}`);
       case "checked":
         observer.billChecked(outcome);
@@ -111,7 +138,9 @@ async function finish(
     days,
     observer,
     putOff,
-  }: Pick<BillCheckerOptions, "days" | "observer"> & { readonly putOff: (note: string) => Promise<void> },
+  }: Pick<BillCheckerOptions, "days" | "observer"> & {
+    readonly putOff: (note: string) => Promise<void>;
+  },
   { day, findings, doubts, lacksStatement }: CheckedDay,
 ): Promise<void> {
   for (const doubt of doubts) observer.billFailed(day.date, doubt);

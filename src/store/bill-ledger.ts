@@ -9,8 +9,8 @@ import {
   type BillDay,
   type BillLedger,
   type BookedPayment,
-  type BookedRefund,
 } from "../billing/order/bill.ts";
+import type { FlowRefund } from "../billing/order/flow-bill.ts";
 import type { RefundState } from "../billing/order/order.ts";
 import { msOrNull, timeText, toBigInt, type Row } from "./cell.ts";
 import { readPayment, transactionIndex } from "./order-rows.ts";
@@ -25,7 +25,7 @@ const ACCEPTED_WITHIN_MS = 31 * DAY_MS;
 /** A refund's second step is the first that the provider has taken: the first is our wish. */
 const ACCEPTED = 2;
 
-interface Parts {
+export interface LedgerParts {
   readonly em: EntityManager;
   readonly sealer: Sealer;
   readonly day: BillDay;
@@ -58,10 +58,10 @@ export function readLedger(orm: MikroORM, sealer: Sealer, day: BillDay, bill: Bi
 const WITH_NUMBERS = "join payment_numbers n on n.payment_id = p.payment_id";
 
 /** The provider's numbers of payments by their keyed hashes. */
-type NumbersByIndex = ReadonlyMap<string, string>;
+export type NumbersByIndex = ReadonlyMap<string, string>;
 
-async function findPayments(
-  { em, sealer, day }: Parts,
+export async function findPayments(
+  { em, sealer, day }: LedgerParts,
   named: NumbersByIndex,
 ): Promise<{ readonly booked: BookedPayment[]; readonly byIndex: NumbersByIndex }> {
   const booked: BookedPayment[] = [];
@@ -95,8 +95,11 @@ async function findPayments(
   return { booked, byIndex };
 }
 
-async function findRefunds({ em, day }: Parts, named: ReadonlySet<string>): Promise<BookedRefund[]> {
-  const found = new Map<string, BookedRefund>();
+export async function findRefunds(
+  { em, day }: LedgerParts,
+  named: ReadonlySet<string>,
+): Promise<FlowRefund[]> {
+  const found = new Map<string, FlowRefund>();
   const keep = (rows: readonly Row[]) => {
     for (const row of rows) found.set(row["refund_id"] as string, bookedRefund(row));
   };
@@ -121,10 +124,12 @@ async function findRefunds({ em, day }: Parts, named: ReadonlySet<string>): Prom
 }
 
 const REFUNDS_WITH_ACCEPTANCE = `select r.refund_id, r.order_id, r.amount_fen, r.state, r.success_time,
-    s.create_time as accept_time
+    r.provider_refund_id, s.create_time as accept_time,
+    (select max(c.create_time) from order_steps c where c.subject_id = r.refund_id
+      and c.to_state = 'CLOSED' and r.state = 'CLOSED') as close_time
   from refunds r left join order_steps s on s.subject_id = r.refund_id and s.sequence = ${ACCEPTED}`;
 
-function bookedRefund(row: Row): BookedRefund {
+function bookedRefund(row: Row): FlowRefund {
   return {
     refundId: row["refund_id"] as string,
     orderId: row["order_id"] as string,
@@ -132,12 +137,14 @@ function bookedRefund(row: Row): BookedRefund {
     state: row["state"] as RefundState,
     acceptTimeMs: msOrNull(row["accept_time"]),
     successTimeMs: msOrNull(row["success_time"]),
+    providerRefundId: row["provider_refund_id"] as string | null,
+    closeTimeMs: msOrNull(row["close_time"]),
   };
 }
 
 /** Keys of payments, in the bill or in the books, that the present bills of other days list. */
 async function paymentsElsewhere(
-  { em, day }: Parts,
+  { em, day }: LedgerParts,
   byIndex: NumbersByIndex,
 ): Promise<string[]> {
   const keys: string[] = [];
@@ -153,7 +160,7 @@ async function paymentsElsewhere(
   return keys;
 }
 
-async function refundsElsewhere({ em, day }: Parts, ids: ReadonlySet<string>): Promise<string[]> {
+async function refundsElsewhere({ em, day }: LedgerParts, ids: ReadonlySet<string>): Promise<string[]> {
   const keys: string[] = [];
   for (const some of chunks(ids)) {
     const rows = await em.execute<Row[]>(`${rowsOfOtherDays(day)} and b.refund_id in (${listSql(some)})`);
@@ -168,7 +175,7 @@ function rowsOfOtherDays({ date }: BillDay): string {
     where i.type = 'TRADE' and i.state = 'CURRENT' and i.bill_date <> ${literal(date)}`;
 }
 
-function* chunks(values: Iterable<string>): Generator<string[]> {
+export function* chunks(values: Iterable<string>): Generator<string[]> {
   const all = [...values];
   for (let at = 0; at < all.length; at += PAGE) yield all.slice(at, at + PAGE);
 }

@@ -12,9 +12,15 @@ import {
   type DiscrepancyUseCase,
   type NamesDiscrepancy,
 } from "../billing/report/discrepancy.ts";
+import type {
+  Reconcile,
+  Reconciliation,
+  ReconciliationBooks,
+} from "../billing/report/reconcile.ts";
+import { differingField, keyReused } from "../billing/quota/serve.ts";
 import { timeText, type Row } from "./cell.ts";
 import { readDiscrepancies, stepCells, STEPS, WITH_BILLS } from "./discrepancy-rows.ts";
-import { changeOnce, jsonAnswers, type ChangeContext, type KeyedMethod } from "./operation-rows.ts";
+import { findFirstUse, changeOnce, jsonAnswers, type ChangeContext, type KeyedMethod } from "./operation-rows.ts";
 import { insertSql, literal } from "./sql.ts";
 import { AuditEventTable } from "./tables.ts";
 import { reading } from "./transaction.ts";
@@ -98,6 +104,43 @@ async function note(
     reason,
     createTime: new Date(createTimeMs),
   });
+}
+
+const RECONCILE: KeyedMethod<Reconcile, Reconciliation> = {
+  method: "Reconcile",
+  content: ({ date, source }) => ({ date, source }),
+  answers: jsonAnswers(),
+};
+
+export function createReconciliationBooks(
+  orm: MikroORM,
+  context: ChangeContext,
+): ReconciliationBooks {
+  return {
+    async find({ idempotencyKey, input }) {
+      const { method, content, answers } = RECONCILE;
+      const first = await reading(orm, (em) => findFirstUse(em, method, idempotencyKey));
+      if (first === undefined) return undefined;
+      const field = differingField(first.content, content(input));
+      if (field !== undefined) throw keyReused(method, field);
+      return answers.read(first.answer);
+    },
+    keep: (command, answer) =>
+      changeOnce(orm, context, RECONCILE, command, async (em, { nowMs, caller, newId }) => ({
+        answer,
+        write: () =>
+          em.insert(AuditEventTable, {
+            eventId: newId("evt"),
+            actor: caller.name,
+            action: RECONCILE.method,
+            subject: `bill/${answer.billId ?? ""}`,
+            stateBefore: "",
+            stateAfter: JSON.stringify({ discrepancies: answer.discrepancies }),
+            reason: "",
+            createTime: new Date(nowMs),
+          }) as Promise<never>,
+      })),
+  };
 }
 
 export function createDiscrepancyReader(orm: MikroORM): DiscrepancyReader {

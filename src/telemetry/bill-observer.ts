@@ -20,11 +20,11 @@ export function observeBills(meter: Meter, log: Log): BillObserver {
     description: "Payments that only became known by the bill",
   });
   const waiting = meter.createGauge("billing.bill.waiting.days", {
-    description: "Days whose bill isn't checked",
+    description: "Days whose bill isn't checked, by the bill's type",
   });
   return {
     billChecked(checked) {
-      const { day, billId, bill, findings, newFindings, isNew, lacksStatement } = checked;
+      const { day, type, billId, bill, findings, newFindings, isNew, lacksStatement } = checked;
       checks.add(1, { outcome: lacksStatement ? "NO_STATEMENT" : "CHECKED" });
       settled.add(checked.settled);
       for (const kind of FINDING_KINDS) {
@@ -33,11 +33,11 @@ export function observeBills(meter: Meter, log: Log): BillObserver {
       }
       for (const finding of newFindings.slice(0, FINDINGS_LOGGED)) {
         const { kind, orderId, refundId, amountHereFen, amountThereFen, note } = finding;
-        const what = { billId, date: day.date, kind, orderId, refundId, note };
+        const what = { billId, type, date: day.date, kind, orderId, refundId, note };
         log.error({ ...what, amountHereFen, amountThereFen }, "the bill and the books differ");
       }
       const lines = bill.rows.length;
-      const facts = { billId, date: day.date, isNew, lines, settled: checked.settled };
+      const facts = { billId, type, date: day.date, isNew, lines, settled: checked.settled };
       if (lacksStatement) log.error(facts, "WeChat Pay has no bill of a day with payments");
       else log.info({ ...facts, findings: findings.length }, "a day's bill was checked");
     },
@@ -51,6 +51,8 @@ export function observeBills(meter: Meter, log: Log): BillObserver {
       checks.add(1, { outcome: "FAILED" });
       log.error({ err: fault, date }, "a day's bill could not be checked; it's tried again");
     },
-    billsChecked: (days) => waiting.record(days),
+    billsChecked(days) {
+      for (const [type, count] of Object.entries(days)) waiting.record(count, { type });
+    },
   };
 }

@@ -69,7 +69,7 @@ for (const flavour of flavours()) {
 
     /** As the check of that day's bill writes down what it finds. */
     const check = (date: string, findings: readonly BillFinding[], sha1 = "a".repeat(40)) =>
-      bills.record({ day: billDay(date)!, sha1, bill: EMPTY_BILL, findings, settled: 0 });
+      bills.record({ type: "TRADE", day: billDay(date)!, sha1, bill: EMPTY_BILL, findings, settled: 0 });
     const one = async ({ orderId }: BillFinding) => {
       const [found] = await reader.listDiscrepancies(
         { ...ANY, orderId },

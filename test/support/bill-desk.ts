@@ -2,6 +2,7 @@
 import { DAY_MS, HOUR_MS } from "../../src/billing/clock.ts";
 import { shanghaiDay } from "../../src/billing/calendar.ts";
 import type { OrderId } from "../../src/billing/id.ts";
+import type { BillType } from "../../src/billing/order/check-bill.ts";
 import { Order_State } from "../../src/gen/billing/order/v1/order.ts";
 import { startBillChecker, type BillChecker, type BillObserver } from "../../src/job/bill-checker.ts";
 import type { DatabaseFlavour } from "../../src/local/database.ts";
@@ -25,10 +26,11 @@ export interface BillDesk {
   buy(options?: { readonly lost?: boolean }): Promise<{ readonly orderId: OrderId; readonly userId: string }>;
   /** Books a payment that the provider never had, at this moment. */
   forgePayment(orderId: string, payTimeMs: number): Promise<void>;
-  day(date: string): Promise<Row | undefined>;
-  imports(date: string): Promise<Row[]>;
+  /** @param type of the bill; the trade bill's unless given */
+  day(date: string, type?: BillType): Promise<Row | undefined>;
+  imports(date: string, type?: BillType): Promise<Row[]>;
   /** Those of the day's present bill that stand. */
-  findings(date: string): Promise<Row[]>;
+  findings(date: string, type?: BillType): Promise<Row[]>;
   close(): Promise<void>;
 }
 
@@ -105,12 +107,16 @@ export async function openBillDesk(flavour: DatabaseFlavour): Promise<BillDesk> 
         `insert into payment_numbers (payment_id, transaction_sealed) values ('${paymentId}', '${sealed}')`,
       );
     },
-    day: async (date) => (await sql(`select * from bill_days where bill_date = '${date}'`))[0],
-    imports: (date) => sql(`select * from bill_imports where bill_date = '${date}' order by bill_id`),
-    findings: (date) =>
+    day: async (date, type = "TRADE") =>
+      (await sql(`select * from bill_days where type = '${type}' and bill_date = '${date}'`))[0],
+    imports: (date, type = "TRADE") =>
+      sql(
+        `select * from bill_imports where type = '${type}' and bill_date = '${date}' order by bill_id`,
+      ),
+    findings: (date, type = "TRADE") =>
       sql(
         `select f.* from bill_findings f join bill_imports i on i.bill_id = f.bill_id
-          where i.bill_date = '${date}' and i.state = 'CURRENT' and f.clear_time is null
+          where i.type = '${type}' and i.bill_date = '${date}' and i.state = 'CURRENT' and f.clear_time is null
           order by f.finding_id`,
       ),
     async close() {

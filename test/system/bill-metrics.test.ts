@@ -18,6 +18,7 @@ const FINDING: BillFinding = {
 
 const CHECKED: CheckedDay = {
   kind: "checked",
+  type: "TRADE",
   day: billDay("2026-11-22")!,
   sha1: "a".repeat(40),
   bill: EMPTY_BILL,
@@ -49,7 +50,7 @@ describe("the bills' metrics and log", () => {
     bills.billLate("2026-11-22", 1);
     bills.billFailed("2026-11-22", new Error("no"));
     bills.billChecked({ ...CHECKED, findings: [], newFindings: [], settled: 0, lacksStatement: true });
-    bills.billsChecked(3);
+    bills.billsChecked({ TRADE: 3, FUND_FLOW: 1 });
     const text = await (await fetch(telemetry.metricsUrl)).text();
     const valueOf = (series: RegExp) => {
       const line = text.split("\n").find((each) => series.test(each));
@@ -60,7 +61,7 @@ describe("the bills' metrics and log", () => {
     }
     assert.equal(valueOf(/^billing_bill_findings_total\{.*kind="AMOUNT_DIFFERS"/), 1);
     assert.equal(valueOf(/^billing_bill_settled_total/), 2);
-    assert.equal(valueOf(/^billing_bill_waiting_days/), 3);
+    assert.equal(valueOf(/^billing_bill_waiting_days\{.*type="TRADE"/), 3);
     const told = readDocument("docs/bills.md").names.filter((name) => name.startsWith("billing_bill_"));
     assert.ok(told.length >= 4, told.join());
     for (const name of told) assert.match(text, new RegExp(`^${name}[{ ]`, "m"));

@@ -458,7 +458,7 @@ for (const flavour of flavours()) {
         // Both may have had one under way when the other looked for the last time.
         await till.until(async () => {
           const listed = dates.join("','");
-          const rows = await sql(`select state from bill_days where bill_date in ('${listed}')`);
+          const rows = await sql(`select state from bill_days where type = 'TRADE' and bill_date in ('${listed}')`);
           return rows.length === dates.length && rows.every((row) => row["state"] === "DONE");
         });
         for (const [at, date] of dates.entries()) {

@@ -118,6 +118,8 @@ export interface BillFinding {
   readonly transactionId: string | null;
   /** Null for a payment. */
   readonly refundId: string | null;
+  /** Absent where it's about the payment or the refund itself. */
+  readonly aspect?: "FEE" | "RETURN";
   /** Null where it isn't in the books. */
   readonly amountHereFen: Fen | null;
   /** Null where it isn't in the bill. */
@@ -255,7 +257,7 @@ function mayHaveBecome(
   return status === "SUCCESS" || !wasOver;
 }
 
-function isWithin({ startMs, endMs }: BillDay, ms: number): boolean {
+export function isWithin({ startMs, endMs }: BillDay, ms: number): boolean {
   return startMs <= ms && ms < endMs;
 }
 

@@ -1,5 +1,5 @@
 /**
- * A day's bill, checked: the third way by which a payment becomes known, and the first step of
+ * A day's bills, checked. The trade bill is the third way by which a payment becomes known, and the first step of
  * reconciliation. The bill only hints: what it knows and we don't is asked of the provider, whose signed
  * answer is booked. What differs after that is written down; no money moves by it.
  */
@@ -17,6 +17,14 @@ import {
   type BillFinding,
   type BillLedger,
 } from "./bill.ts";
+import {
+  compareFlow,
+  EMPTY_FLOW_BILL,
+  linkRows,
+  type FlowBill,
+  type FlowLedger,
+  type LinkedFlowBill,
+} from "./flow-bill.ts";
 import type { Refused } from "./gateway.ts";
 import { settling } from "./settle.ts";
 
@@ -25,12 +33,14 @@ export interface BillSource {
    * @param date YYYY-MM-DD in Asia/Shanghai
    * @throws when it is not what was promised, can't be read or doesn't add up
    */
-  tradeBill(date: string, signal?: AbortSignal): Promise<BillAnswer>;
+  tradeBill(date: string, signal?: AbortSignal): Promise<BillAnswer<Bill>>;
+  /** As tradeBill. */
+  fundFlowBill(date: string, signal?: AbortSignal): Promise<BillAnswer<FlowBill>>;
 }
 
-export type BillAnswer =
+export type BillAnswer<Content> =
   /** @param sha1 tells bills apart: 40 lower-case hexadecimal digits */
-  | { readonly kind: "ready"; readonly bill: Bill; readonly sha1: string }
+  | { readonly kind: "ready"; readonly bill: Content; readonly sha1: string }
   | { readonly kind: "creating" }
   /** Nothing happened that day, says the provider. */
   | { readonly kind: "no-statement" }
@@ -39,6 +49,8 @@ export type BillAnswer =
 export interface BillBooks {
   /** What is booked for the day, and what the bill names whenever it was booked. */
   ledger(day: BillDay, bill: Bill): Promise<BillLedger>;
+  /** The same for a fund-flow bill. */
+  flowLedger(day: BillDay, bill: FlowBill): Promise<FlowLedger>;
   /**
    * Writes the bill and its findings down. The same bill again adds what is new in the findings and marks
    * what is no more; another bill of the same day takes the place of the one before.
@@ -46,11 +58,18 @@ export interface BillBooks {
   record(check: BillCheck): Promise<RecordedBill>;
 }
 
-export interface BillCheck {
+export type BillType = "TRADE" | "FUND_FLOW";
+
+export type BillCheck = Compared &
+  (
+    | { readonly type: "TRADE"; readonly bill: Bill }
+    | { readonly type: "FUND_FLOW"; readonly bill: LinkedFlowBill }
+  );
+
+interface Compared {
   readonly day: BillDay;
   /** Empty where the provider has no statement. */
   readonly sha1: string;
-  readonly bill: Bill;
   readonly findings: readonly BillFinding[];
   /** Payments that only became known by this bill. */
   readonly settled: number;
@@ -81,30 +100,94 @@ export interface BillParts extends CashierParts {
   readonly books: BillBooks;
 }
 
-/** @throws what the source and the books throw; nothing is written then */
+/** A bill that was compared, and nothing else: nobody was asked and nothing is written. */
+export type TriedBill =
+  { readonly kind: "creating" } | Refused | (BillCheck & { readonly kind: "compared" });
+
+type Comparing = Pick<BillParts, "source" | "books">;
+
+/** @throws what the source and the books throw */
+export function tryBill(
+  parts: Comparing,
+  type: BillType,
+  date: string,
+  signal?: AbortSignal,
+): Promise<TriedBill> {
+  const day = billDay(date);
+  assert(day !== undefined, "a bill's day is YYYY-MM-DD");
+  return type === "TRADE" ? tryTrade(parts, day, signal) : tryFlow(parts, day, signal);
+}
+
+async function tryTrade(
+  { source, books }: Comparing,
+  day: BillDay,
+  signal?: AbortSignal,
+): Promise<TriedBill> {
+  const answer = await source.tradeBill(day.date, signal);
+  if (answer.kind === "creating" || answer.kind === "refused") return answer;
+  const { bill, sha1 } = answer.kind === "ready" ? answer : { bill: EMPTY_BILL, sha1: "" };
+  const findings = compareBill(bill, await books.ledger(day, bill));
+  return { kind: "compared", type: "TRADE", day, sha1, bill, findings, settled: 0 };
+}
+
+async function tryFlow(
+  { source, books }: Comparing,
+  day: BillDay,
+  signal?: AbortSignal,
+): Promise<TriedBill> {
+  const answer = await source.fundFlowBill(day.date, signal);
+  if (answer.kind === "creating" || answer.kind === "refused") return answer;
+  const { bill, sha1 } = answer.kind === "ready" ? answer : { bill: EMPTY_FLOW_BILL, sha1: "" };
+  const ledger = await books.flowLedger(day, bill);
+  const rows = linkRows(bill, ledger);
+  const findings = compareFlow(rows, ledger);
+  const linked = { ...bill, rows };
+  return { kind: "compared", type: "FUND_FLOW", day, sha1, bill: linked, findings, settled: 0 };
+}
+
+/**
+ * Compares, asks the provider about what only the bill knows, and writes down what differs then.
+ * @throws what the source and the books throw; nothing is written then
+ */
 export async function checkBill(
   parts: BillParts,
   date: string,
   signal?: AbortSignal,
 ): Promise<BillOutcome> {
-  const { source, books } = parts;
-  const day = billDay(date);
-  assert(day !== undefined, "a bill's day is YYYY-MM-DD");
-  const answer = await source.tradeBill(date, signal);
-  if (answer.kind === "creating" || answer.kind === "refused") return answer;
-  const isReady = answer.kind === "ready";
-  const bill = isReady ? answer.bill : EMPTY_BILL;
-  const compare = async () => compareBill(bill, await books.ledger(day, bill));
-  const first = await compare();
-  const hints = first.filter(isHint);
+  const tried = await tryBill(parts, "TRADE", date, signal);
+  if (tried.kind !== "compared") return tried;
+  assert(tried.type === "TRADE", "a trade bill was asked for");
+  const { day, bill } = tried;
+  const hints = tried.findings.filter(isHint);
   const asked = await askAbout(parts, hints, signal);
-  const left = hints.length === 0 ? first : await compare();
+  const left =
+    hints.length === 0 ? tried.findings : compareBill(bill, await parts.books.ledger(day, bill));
   const findings = left.map((finding) => noted(finding, asked.notes));
   const { settled, doubts } = asked;
-  const check: BillCheck = { day, sha1: isReady ? answer.sha1 : "", bill, findings, settled };
-  const recorded = await books.record(check);
-  const lacksStatement = !isReady && findings.length > 0;
-  return { kind: "checked", ...check, ...recorded, doubts, lacksStatement };
+  return recorded(parts, { ...tried, findings, settled }, doubts);
+}
+
+/**
+ * The same for a fund-flow bill. It names no order and no state, so there is nothing to be asked: what differs is written down.
+ * @throws as checkBill
+ */
+export async function checkFlow(
+  parts: Comparing,
+  date: string,
+  signal?: AbortSignal,
+): Promise<BillOutcome> {
+  const tried = await tryBill(parts, "FUND_FLOW", date, signal);
+  return tried.kind === "compared" ? recorded(parts, tried, []) : tried;
+}
+
+async function recorded(
+  { books }: Comparing,
+  check: BillCheck,
+  doubts: readonly unknown[],
+): Promise<BillOutcome> {
+  const written = await books.record(check);
+  const lacksStatement = check.sha1 === "" && check.findings.length > 0;
+  return { ...check, ...written, kind: "checked", doubts, lacksStatement };
 }
 
 /** A payment that isn't booked, or a refund that has gone on: the provider can tell for certain. */
