@@ -3,6 +3,7 @@
  * logic here: what a part does stands in the part.
  */
 import { hostname } from "node:os";
+import { openReconciler } from "./bills.ts";
 import { createIdSource } from "./billing/id.ts";
 import { ConfigError, loadConfig, type Config } from "./config.ts";
 import { admitting } from "./console/admit.ts";
@@ -232,6 +233,8 @@ function serve(
       reader: readiness.guard(reports.reader),
       discrepancies: readiness.guard(createDiscrepancyBooks(orm, context)),
       discrepancyReader: readiness.guard(createDiscrepancyReader(orm)),
+      reconciler: payments && readiness.guard(openReconciler(payments.bills, orm, context)),
+      now: Date.now,
       alerts: readiness.guard(createAlertBooks(orm, context)),
       alertReader: readiness.guard(createAlertReader(orm, context)),
     },

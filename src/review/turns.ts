@@ -26,7 +26,7 @@ export function createTurns(atOnce: number, waitingMax: number, retryAfterMs: nu
       return;
     }
     if (waiting.size >= waitingMax) {
-      const message = "as many wait for the reviewer as this server takes";
+      const message = "as many wait for their turn as this server takes";
       throw new Refusal("OVERLOADED", message, {}, { retryAfterMs });
     }
     return new Promise((resolve, reject) => {

@@ -1,4 +1,9 @@
 /** ReportService's part about differences with bills: each handler parses, calls one use case, and renders its answer. */
+import { shanghaiDay } from "../billing/calendar.ts";
+import { billDay } from "../billing/order/bill.ts";
+import { oldestDate } from "../billing/order/bill-days.ts";
+import { Refusal } from "../billing/refusal.ts";
+import type { Reconciler, Reconciliation } from "../billing/report/reconcile.ts";
 import type { DiscrepancyBooks, DiscrepancyReader } from "../billing/report/discrepancy-books.ts";
 import {
   assignDiscrepancy,
@@ -26,6 +31,10 @@ import type { TextRule } from "./text-rule.ts";
 export interface ReconciliationParts {
   readonly discrepancies: DiscrepancyBooks;
   readonly discrepancyReader: DiscrepancyReader;
+  /** Undefined where no merchant account is configured. */
+  readonly reconciler: Reconciler | undefined;
+  /** Milliseconds since 1970: which days can have a bill. */
+  readonly now: () => number;
 }
 
 /** As report_service.proto states them. */
@@ -34,7 +43,51 @@ const NOTE: TextRule = { min: 0, max: 255 };
 const REASON: TextRule = { min: 1, max: 255 };
 
 export function reconciliationHandlers(parts: ReconciliationParts) {
-  return { ...work(parts), listDiscrepancies: lister(parts) };
+  return { ...work(parts), reconcile: reconciling(parts), listDiscrepancies: lister(parts) };
+}
+
+function reconciling({ reconciler, now }: ReconciliationParts) {
+  const reconcile: Handle<wire.ReconcileRequest, wire.ReconcileResponse> = async (
+    request,
+    { caller, signal },
+  ) => {
+    const check = new FieldCheck();
+    const idempotencyKey = check.key("idempotency_key", request.idempotencyKey);
+    const date = readBillDate(check, request.date, now());
+    const input = { date, source: check.oneOf("source", SOURCES, request.source) };
+    check.done();
+    if (reconciler === undefined) {
+      const message = "this server has no merchant account configured";
+      throw new Refusal("PAYMENT_NOT_CONFIGURED", message, {});
+    }
+    const command = { idempotencyKey, input, caller, validateOnly: request.validateOnly };
+    const { answer, replayed } = await reconciler.reconcile(command, signal);
+    return { reconciliation: renderReconciliation(answer), replayed };
+  };
+  return reconcile;
+}
+
+function readBillDate(check: FieldCheck, text: string, nowMs: number): string {
+  const date = readDay(check, "date", text);
+  if (billDay(date) === undefined) return date;
+  if (date >= shanghaiDay(nowMs)) check.refuse("date", "must be a day that is over");
+  if (date < oldestDate(nowMs)) check.refuse("date", "must not be more than 89 days ago");
+  return date;
+}
+
+function renderReconciliation(done: Reconciliation): shown.Reconciliation {
+  return {
+    billId: done.billId ?? "",
+    source: ReconciliationSource[done.source],
+    date: done.date,
+    sha1: done.sha1,
+    lineCount: done.lines,
+    isNewBill: done.isNewBill,
+    discrepancyCount: done.discrepancies,
+    newDiscrepancyCount: done.newDiscrepancies,
+    settledPaymentCount: done.settledPayments,
+    doubtCount: done.doubts,
+  };
 }
 
 function work({ discrepancies }: ReconciliationParts) {
@@ -118,7 +171,7 @@ function render(discrepancy: Discrepancy): shown.Discrepancy {
     billDate,
     orderId,
     note,
-    source: source === "WECHAT_TRADE" ? ReconciliationSource.WECHAT_TRADE : 0,
+    source: ReconciliationSource[source],
     kind: DiscrepancyKind[discrepancy.kind],
     state: Discrepancy_State[discrepancy.state],
     refundId: discrepancy.refundId ?? "",

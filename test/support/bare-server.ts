@@ -40,6 +40,8 @@ export async function startBareServer(options: Partial<ServerOptions> = {}): Pro
       costs: nothing,
       discrepancies: nothing,
       discrepancyReader: nothing,
+      reconciler: nothing,
+      now: Date.now,
       costReader: nothing,
       maker: nothing,
       reader: nothing,

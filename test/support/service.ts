@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import type { MikroORM } from "@mikro-orm/mysql";
 import type { Cashier } from "../../src/billing/order/cashier.ts";
+import type { Reconciler } from "../../src/billing/report/reconcile.ts";
 import { Role } from "../../src/gen/billing/option/v1/options.ts";
 import type { DatabaseFlavour } from "../../src/local/database.ts";
 import { createPipelineReviewer } from "../../src/review/pipeline-reviewer.ts";
@@ -84,6 +85,7 @@ export type TestServiceOptions = BankOptions &
   > & {
     /** Who sells; nobody when absent. */
     readonly cashier?: (bank: Bank, orm: MikroORM) => Cashier;
+    readonly reconciler?: (bank: Bank, orm: MikroORM) => Reconciler;
     readonly now?: () => number;
   };
 
@@ -149,6 +151,8 @@ export async function startTestService(
       costReader: createCostReader(orm),
       discrepancies: createDiscrepancyBooks(orm, bank.context),
       discrepancyReader: createDiscrepancyReader(orm),
+      reconciler: options.reconciler?.(bank, orm),
+      now: options.now ?? Date.now,
       maker: reports.maker,
       reader: reports.reader,
       alerts: createAlertBooks(orm, bank.context),

@@ -3,6 +3,7 @@
  * simulator in WeChat Pay's place.
  */
 import type { MikroORM } from "@mikro-orm/mysql";
+import { openReconciler } from "../../src/bills.ts";
 import type { OrderId } from "../../src/billing/id.ts";
 import {
   OrderServiceService as service,
@@ -97,6 +98,10 @@ export async function openTill(flavour: DatabaseFlavour, options: TillOptions = 
   const testService = await startTestService(flavour, {
     ...options.service,
     cashier: () => cashier as Payments["cashier"],
+    reconciler: (ownBank, itsOrm) => ({
+      reconcile: (command, signal) =>
+        openReconciler(payments!.bills, itsOrm, ownBank.context).reconcile(command, signal),
+    }),
     now,
   });
   const { bank } = testService;
