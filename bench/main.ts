@@ -6,6 +6,7 @@ import type { DatabaseFlavour } from "../src/local/database.ts";
 import { callbacks } from "./callbacks.ts";
 import { compare, type Comparison } from "./comparison.ts";
 import { changedSettings, makeCredential } from "./contenders.ts";
+import { finance } from "./finance.ts";
 import { LARGE_POOL_MIB, large } from "./large.ts";
 import { databaseLine, machineLines, NAMES } from "./machine.ts";
 import { HELP, readOptions, type Options, type Part } from "./options.ts";
@@ -25,7 +26,11 @@ const PARTS: Readonly<
   soak,
   profile,
   callbacks,
+  finance,
 };
+
+/** Those whose indexes have to fit, as they would on a server of that size. */
+const LARGE_PARTS: ReadonlySet<Part> = new Set(["large", "finance"]);
 
 /** What was found so far. */
 interface Report {
@@ -127,7 +132,7 @@ async function onStage(
   part: Part,
   play: (stage: Stage) => Promise<void>,
 ): Promise<void> {
-  const bufferPoolMiB = Math.max(what.bufferPoolMiB, part === "large" ? LARGE_POOL_MIB : 0);
+  const bufferPoolMiB = Math.max(what.bufferPoolMiB, LARGE_PARTS.has(part) ? LARGE_POOL_MIB : 0);
   const database = await openDatabase(where, flavour, bufferPoolMiB);
   const redis = what.redis ? await openRedis(where) : undefined;
   const credential = makeCredential(where);

@@ -16,12 +16,14 @@ export interface Options {
   /** Pool sizes that the unit of work may choose from. */
   readonly pools: readonly number[];
   readonly largeUsers: number;
+  /** Of the full year. */
+  readonly yearPercent: number;
   readonly bufferPoolMiB: number;
   readonly redis: boolean;
   readonly directory: string;
 }
 
-export type Part = "compare" | "overload" | "large" | "soak" | "profile" | "callbacks" | "review";
+export type Part = "compare" | "overload" | "large" | "soak" | "profile" | "callbacks" | "finance" | "review";
 
 /** A user who comes to a service of ten thousand; the hot one comes alone. */
 export const SPREAD_USERS = 10_000;
@@ -34,6 +36,7 @@ const OPTIONS = {
   soak: { type: "boolean", default: false },
   profile: { type: "boolean", default: false },
   callbacks: { type: "boolean", default: false },
+  finance: { type: "boolean", default: false },
   review: { type: "boolean", default: false },
   database: { type: "string", multiple: true },
   rounds: { type: "string" },
@@ -45,6 +48,7 @@ const OPTIONS = {
   clients: { type: "string", default: "1" },
   pool: { type: "string", multiple: true },
   "large-users": { type: "string", default: "1000000" },
+  "year-percent": { type: "string", default: "100" },
   "buffer-pool": { type: "string", default: "1024" },
   "no-redis": { type: "boolean", default: false },
   directory: { type: "string", default: tmpdir() },
@@ -60,6 +64,7 @@ Parts (default: --compare --overload):
   --soak              ten minutes of tasks: does the server's memory grow?
   --profile           where the service's CPU time goes, by function
   --callbacks         callbacks of WeChat Pay: kept durably, answered, turned into membership and quota
+  --finance           a year of business: reports, bills, and reservations beside them (a quarter of an hour)
   --review            billing-review over a repository of 1,000 files; it needs no database
 
   --quick             one short round, only to see that everything runs; no figure to quote
@@ -74,6 +79,7 @@ Parts (default: --compare --overload):
   --pool N            pool size of the unit of work; may be given several times, the best is
                       taken (default 4, 8, 16, 32)
   --large-users N     (default 1000000), each with ten log rows
+  --year-percent N    of the full year of --finance, 1 to 100 (default 100)
   --buffer-pool N     MiB of the database's buffer pool (default 1024; --large takes 4096 at least)
   --no-redis          the service without its second layer
   --directory PATH    where the data are, until the end (default: the system's temporary folder)
@@ -100,6 +106,7 @@ export function readOptions(words: readonly string[]): Options | undefined {
     processes: number(values, "clients", 1),
     pools: values.pool?.map((text) => whole("pool", text)) ?? (quick ? [16] : [4, 8, 16, 32]),
     largeUsers: number(values, "large-users", 1_000_000),
+    yearPercent: number(values, "year-percent", 100),
     bufferPoolMiB: number(values, "buffer-pool", 1_024),
     redis: !values["no-redis"],
     directory: values.directory,
@@ -113,6 +120,7 @@ const PARTS: readonly Part[] = [
   "soak",
   "profile",
   "callbacks",
+  "finance",
   "review",
 ];
 
