@@ -41,13 +41,31 @@ export function installPackages(packages: readonly string[]): Promise<void> {
   return turn;
 }
 
+/** Fetches a package's file into a directory, and installs nothing. @throws as installPackages */
+export function downloadPackage(name: string, directory: string): Promise<void> {
+  const turn = lastTurn.then(async () => {
+    console.error(`fetching ${name} from this machine's package sources`);
+    await apt("update");
+    // As root: the user that apt gives its rights up for can't write there.
+    const words = ["-o", "APT::Sandbox::User=root", "download", name];
+    await runQuietly("apt-get", [...APT, ...words], directory);
+  });
+  lastTurn = turn.catch(() => {});
+  return turn;
+}
+
 async function apt(...words: string[]): Promise<void> {
   await runQuietly("apt-get", [...APT, ...words]);
 }
 
 /** Runs a program without input; what it printed is shown only when it failed. */
-export async function runQuietly(program: string, words: readonly string[]): Promise<string> {
+export async function runQuietly(
+  program: string,
+  words: readonly string[],
+  cwd?: string,
+): Promise<string> {
   const options = {
+    cwd,
     timeout: APT_TIMEOUT_MS,
     maxBuffer: APT_OUTPUT_BYTES_MAX,
     env: { ...process.env, DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C" },

@@ -1,8 +1,14 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 
 import { metrics, type Meter } from "@opentelemetry/api";
 
+import { ensurePromtool } from "../../src/local/promtool.ts";
 import { observeQueue } from "../../src/queue/metrics.ts";
 import { observeAlerts } from "../../src/telemetry/alert-observer.ts";
 import { observeBills } from "../../src/telemetry/bill-observer.ts";
@@ -13,7 +19,11 @@ import { observePayments } from "../../src/telemetry/payment-observer.ts";
 import { observeReports } from "../../src/telemetry/report-observer.ts";
 import { observeReviews } from "../../src/telemetry/review-observer.ts";
 import { observeProcess } from "../../src/telemetry/process-metrics.ts";
+import { freshDirectory } from "../support/servers.ts";
 import { keepingLog } from "../support/service.ts";
+
+const run = promisify(execFile);
+const DEPLOY = new URL("../../deploy/", import.meta.url);
 
 /** The series that an instrument has in Prometheus, by the method that makes it. */
 const SUFFIXES: Readonly<Record<string, readonly string[]>> = {
@@ -23,14 +33,6 @@ const SUFFIXES: Readonly<Record<string, readonly string[]>> = {
   createGauge: [""],
   createHistogram: ["_bucket", "_sum", "_count"],
 };
-
-describe("the alert rules", () => {
-  it("ask only for series that the server has", () => {
-    const asked = seriesIn(readText("prometheus-alerts.yaml").replaceAll(/^\s*#.*$/gm, ""));
-    assert.ok(asked.length >= 10, asked.join());
-    assert.deepEqual(strangersAmong(asked), []);
-  });
-});
 
 interface Panel {
   readonly id: number;
@@ -48,9 +50,48 @@ interface Panel {
 
 const GRID_COLUMNS = 24;
 
-for (const file of readdirSync(new URL("../../deploy/grafana/", import.meta.url))) {
+const DASHBOARDS = readdirSync(new URL("grafana/", DEPLOY)).map((file) => ({
+  file,
+  ...(JSON.parse(readText(`grafana/${file}`)) as {
+    readonly uid: string;
+    readonly panels: readonly Panel[];
+  }),
+}));
+
+describe("the alert rules", () => {
+  it("ask only for series that the server has", () => {
+    const asked = seriesIn(readText("prometheus-alerts.yaml").replaceAll(/^\s*#.*$/gm, ""));
+    assert.ok(asked.length >= 10, asked.join());
+    assert.deepEqual(strangersAmong(asked), []);
+  });
+
+  it("are understood by Prometheus itself, and so is every question of the dashboards", async function check() {
+    // It is downloaded where there is none.
+    this.timeout(600_000);
+    const promtool = await ensurePromtool();
+    const rules = fileURLToPath(new URL("prometheus-alerts.yaml", DEPLOY));
+    assert.match((await run(promtool, ["check", "rules", rules])).stdout, /SUCCESS: \d+ rules found/);
+    const questions = DASHBOARDS.flatMap(({ panels }) =>
+      panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr)),
+    );
+    // Grafana puts these in; JSON is YAML.
+    const filled = questions.map((expr) =>
+      expr
+        .replaceAll("$__rate_interval", "5m")
+        .replaceAll("$__range", "6h")
+        .replaceAll(/\$(?:job|instance)/g, ".*"),
+    );
+    const asRules = filled.map((expr, at) => ({ record: `panel:${at}`, expr }));
+    const file = join(await freshDirectory(), "dashboards.yaml");
+    await writeFile(file, JSON.stringify({ groups: [{ name: "dashboards", rules: asRules }] }));
+    const { stdout } = await run(promtool, ["check", "rules", file]);
+    assert.match(stdout, new RegExp(`SUCCESS: ${questions.length} rules found`));
+  });
+});
+
+for (const dashboard of DASHBOARDS) {
+  const { file } = dashboard;
   describe(`the dashboard ${file}`, () => {
-    const dashboard = JSON.parse(readText(`grafana/${file}`)) as { uid: string; panels: Panel[] };
     const panels = dashboard.panels.filter(({ type }) => type !== "row");
 
     it("asks only for series that the server has", () => {
@@ -83,7 +124,7 @@ function cellsOf({ x, y, w, h }: Panel["gridPos"]): string[] {
 }
 
 function readText(path: string): string {
-  return readFileSync(new URL(`../../deploy/${path}`, import.meta.url), "utf8");
+  return readFileSync(new URL(path, DEPLOY), "utf8");
 }
 
 function seriesIn(text: string): string[] {
