@@ -4,12 +4,14 @@ import { MINUTE_MS } from "./billing/clock.ts";
 import { Refusal } from "./billing/refusal.ts";
 import { SCHEDULER, type ReportMaker, type ReportReader } from "./billing/report/report.ts";
 import { REPORT_LEASE_MS, startReportKeeper, type ReportObserver } from "./job/report-keeper.ts";
+import { startTodayWatch, TODAY_LEASE_MS, type TodayObserver } from "./job/today-watch.ts";
 import { dailyAt, openReportClock } from "./queue/report-clock.ts";
 import { createTurns } from "./review/turns.ts";
 import { createJobTurns } from "./store/job-turns.ts";
 import type { ChangeContext } from "./store/operation-rows.ts";
 import { closeOrm, openOrm, type OrmOptions } from "./store/orm.ts";
 import { createReportBooks, type ReportBooks } from "./store/report-maker.ts";
+import { inTransaction } from "./store/transaction.ts";
 import { createReportReader, keptIn } from "./store/report-reader.ts";
 
 /** One keeps what is made and one reads for it; two are for whoever looks what figures are made of. */
@@ -29,9 +31,11 @@ export interface ReportTimes {
   readonly timeOfDayMs: number;
   /** Undefined: the servers look by themselves, once a minute. */
   readonly redisUrl?: string | undefined;
-  readonly observer: ReportObserver;
+  readonly observer: ReportObserver & TodayObserver;
   /** How often a server looks when nobody wakes it; once a minute when absent. */
   readonly lookMs?: number;
+  /** How often today's figures are told; every five minutes when absent. */
+  readonly todayIntervalMs?: number;
 }
 
 export interface ReportsOptions {
@@ -51,6 +55,7 @@ export interface RunningReports {
 }
 
 const JOB = "reports";
+const TODAY_JOB = "today-figures";
 
 export async function openReports(options: ReportsOptions): Promise<RunningReports> {
   const { database, orm, context, vatBasisPoints } = options;
@@ -65,7 +70,7 @@ export async function openReports(options: ReportsOptions): Promise<RunningRepor
   return {
     maker: books,
     reader,
-    schedule({ redisUrl, timeOfDayMs, ...times }) {
+    schedule({ redisUrl, timeOfDayMs, todayIntervalMs, ...times }) {
       const keeper = startReportKeeper({
         ...times,
         timeOfDayMs,
@@ -78,6 +83,15 @@ export async function openReports(options: ReportsOptions): Promise<RunningRepor
         },
       });
       scheduled.push(() => keeper.stop());
+      const turn = { job: TODAY_JOB, owner: randomUUID(), leaseMs: TODAY_LEASE_MS };
+      const turns = createJobTurns(slowOrm, turn);
+      const watch = startTodayWatch({
+        turns: { ...turns, done: async () => void (await inTransaction(slowOrm, turns.finish)) },
+        today: () => books.today(),
+        observer: times.observer,
+        ...(todayIntervalMs !== undefined && { intervalMs: todayIntervalMs, lookMs: todayIntervalMs }),
+      });
+      scheduled.push(() => watch.stop());
       if (redisUrl === undefined) return;
       const failed = (fault: unknown) => times.observer.failed(undefined, fault);
       const ring = () => keeper.wake();

@@ -3,8 +3,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { MikroORM } from "@mikro-orm/mysql";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../src/billing/clock.ts";
 import { dayNumber, dayOf, dayStartMs, dayText } from "../../src/billing/report/days.ts";
-import type { ReportKey } from "../../src/billing/report/report.ts";
+import { valueOf } from "../../src/billing/report/document.ts";
+import type { ReportKey, TodaySoFar } from "../../src/billing/report/report.ts";
 import { dueDays, periodsEndingOn, type ReportObserver } from "../../src/job/report-keeper.ts";
+import type { TodayObserver } from "../../src/job/today-watch.ts";
 import { dailyAt, openReportClock } from "../../src/queue/report-clock.ts";
 import { openReports, type RunningReports } from "../../src/reports.ts";
 import { closeOrm, openOrm } from "../../src/store/orm.ts";
@@ -54,9 +56,12 @@ for (const flavour of flavours()) {
     let servers: RunningReports[];
     const made: { key: ReportKey; unchanged: boolean }[] = [];
     const faults: unknown[] = [];
-    const observer: ReportObserver = {
+    const told: TodaySoFar[] = [];
+    const observer: ReportObserver & TodayObserver = {
       made: (key, unchanged) => void made.push({ key, unchanged }),
       failed: (_key, fault) => void faults.push(fault),
+      today: (soFar) => void told.push(soFar),
+      todayFailed: (fault) => void faults.push(fault),
     };
     before(async () => {
       bank = await openBank(flavour);
@@ -124,6 +129,34 @@ for (const flavour of flavours()) {
         (await kept()).filter(([, count]) => count === 2).map(([date]) => date);
       await until(async () => (await versions()).length > 0);
       assert.deepEqual(await versions(), [dayText(yesterday)]);
+    });
+
+    it("today's figures are told by one of two servers at a time, as often as is set", async () => {
+      const [, other] = servers;
+      assert.deepEqual(told, [], "not before the interval is over");
+      const third = await openReports({
+        database: { url: bank.url },
+        orm,
+        context: bank.context,
+        vatBasisPoints: 600n,
+      });
+      servers.push(third);
+      const today = dayText(dayNumber(nowMs()));
+      const now = new Date(nowMs()).toISOString().replace("T", " ").slice(0, 23);
+      await bank.sql(`insert into vendor_costs values ('${unique("cst_")}', 'b', 'v', 's', null, null, null, null,
+        null, '', 20000, '${today}', '${now}', null, now(3))`);
+      const times = { timeOfDayMs: TIME_OF_DAY_MS, observer, lookMs: 60_000, todayIntervalMs: 50 };
+      third.schedule(times);
+      other!.schedule(times);
+      const beganMs = Date.now();
+      await until(async () => told.length >= 3);
+      const most = Math.ceil((Date.now() - beganMs) / times.todayIntervalMs) + 1;
+      assert.ok(told.length <= most, `${told.length} times, where ${most} is the most`);
+      for (const { date, document } of told) {
+        assert.equal(date, today);
+        assert.equal(valueOf(document, "costs.vendors"), 20_000n);
+      }
+      assert.deepEqual(faults, []);
     });
   });
 }
