@@ -1,6 +1,6 @@
 /**
- * The demo of finance: a made-up month in a private database, its reports, a vendor's bill against what was metered, an
- * alarm, the reports as files, and the console as a picture. It's gone at the end but for the files.
+ * The demo of finance: a made-up month in a private database, its reports, a vendor's bill against what was metered, WeChat
+ * Pay's bills against the books, an alarm, the reports as files, and the console as a picture. It's gone at the end but for the files.
  */
 import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -30,9 +30,11 @@ import { createJobTurns } from "../store/job-turns.ts";
 import { migrate } from "../store/migrate.ts";
 import { createDiscrepancyReader } from "../store/discrepancy-books.ts";
 import { closeOrm, openOrm } from "../store/orm.ts";
+import type { Sealer } from "../store/sealer.ts";
 import { createSealer } from "../store/sealing.ts";
 import { seedCatalog } from "../store/seed.ts";
 import { picturesOf } from "./console-picture.ts";
+import { reconcileBills } from "./finance-bills.ts";
 import { databaseUrl } from "./private-servers.ts";
 import { seedYear } from "./seed-year/seed-year.ts";
 
@@ -63,6 +65,7 @@ const VISITOR = "finance-demo";
 
 interface Room {
   readonly orm: MikroORM;
+  readonly sealer: Sealer;
   readonly context: { readonly ids: ReturnType<typeof createIdSource>; timeOf(ms: number): number };
   readonly reports: RunningReports;
   /** YYYY-MM. */
@@ -82,6 +85,7 @@ export async function runFinanceDemo(options: FinanceDemoOptions): Promise<void>
     const room = await furnish(url, closers, say);
     const report = await makeReports(room);
     await compare(room);
+    await reconcileBills(room, command);
     await raiseAlarm(room);
     await writeFiles(report, folder, say);
     await takePictures(room, folder);
@@ -115,7 +119,7 @@ async function furnish(url: string, closers: Closers, say: Room["say"]): Promise
     vatBasisPoints: VAT_BASIS_POINTS,
   });
   closers.add("reports", () => reports.close());
-  return { orm, context, reports, month: month.slice(0, 7), say };
+  return { orm, sealer, context, reports, month: month.slice(0, 7), say };
 }
 
 let commands = 0;

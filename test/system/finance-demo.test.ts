@@ -6,7 +6,7 @@ import { runFinanceDemo } from "../../src/demo/finance.ts";
 import { freshDirectory } from "../support/servers.ts";
 
 describe("the demo of finance", () => {
-  it("makes a month's reports, compares a bill, raises an alarm, and leaves files and pictures", async function demo() {
+  it("makes a month's reports, compares bills, raises an alarm, and leaves files and pictures", async function demo() {
     // A browser is downloaded where there is none.
     this.timeout(600_000);
     await ensureBrowser();
@@ -17,6 +17,9 @@ describe("the demo of finance", () => {
     assert.match(said, /reports +\d\d days and \d{4}-\d\d/);
     assert.match(said, /AMOUNT_DIFFERS/);
     assert.match(said, /storage .* MISSING_HERE/);
+    assert.match(said, /WECHAT_TRADE: \d+ lines, 0 differences/);
+    assert.match(said, /WECHAT_FUND_FLOW: \d+ lines, 1 difference\n/);
+    assert.match(said, /AMOUNT_DIFFERS ord_\S+ here [\d.]+ there [\d.]+, ASSIGNED to lin/);
     assert.match(said, /alarm +AL01 CRITICAL OPEN/);
     const files = await readdir(folder);
     assert.deepEqual(

@@ -3,44 +3,12 @@ import { shanghaiDay } from "../../billing/calendar.ts";
 import type { OrderId, RefundId } from "../../billing/id.ts";
 import { sum } from "../../billing/money.ts";
 import type { Order, Refund } from "../../billing/order/order.ts";
-import { timeText, type Cell, type HotTable } from "../../store/cell.ts";
+import { IMPORTS, ROWS } from "../../store/bill-rows.ts";
+import { timeText, type Cell } from "../../store/cell.ts";
 import { transactionIndex } from "../../store/order-rows.ts";
 import type { Sealer } from "../../store/sealer.ts";
 import type { Records } from "./records.ts";
 import type { World } from "./world.ts";
-
-const IMPORTS: HotTable = {
-  name: "bill_imports",
-  columns: [
-    "bill_id",
-    "bill_date",
-    "type",
-    "sha1",
-    "state",
-    "line_count",
-    "order_fen",
-    "refund_fen",
-    "fee_micro_yuan",
-    "settled_count",
-    "create_time",
-    "check_time",
-  ],
-};
-const ROWS: HotTable = {
-  name: "bill_rows",
-  columns: [
-    "bill_id",
-    "line",
-    "kind",
-    "time",
-    "order_id",
-    "transaction_index",
-    "refund_id",
-    "amount_fen",
-    "fee_micro_yuan",
-    "status",
-  ],
-};
 
 /** 0.6 %, of fen in millionths of a yuan. */
 const FEE_OF_A_FEN = 60n;
