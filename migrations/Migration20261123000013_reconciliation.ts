@@ -50,6 +50,8 @@ const WORK_COLUMNS = `alter table bill_findings
   add column state varchar(24) not null default 'OPEN',
   add column assignee varchar(63) null,
   add column steps int not null default 0,
+  add column amount_here_micro_yuan bigint null,
+  add column amount_there_micro_yuan bigint null,
   add index bill_findings_state (state, finding_id)`;
 
 export class Migration20261123000013_reconciliation extends Migration {

@@ -7,6 +7,7 @@ import { createReconciler, type Reconciler } from "./billing/report/reconcile.ts
 import { createTurns } from "./review/turns.ts";
 import { createBillBooks, type BillContext } from "./store/bill-books.ts";
 import { createBillDays } from "./store/bill-days.ts";
+import { createCostReader } from "./store/cost-reader.ts";
 import { createReconciliationBooks } from "./store/discrepancy-books.ts";
 import type { Sealer } from "./store/sealer.ts";
 import { BillFault } from "./wechat/bill-table.ts";
@@ -33,14 +34,18 @@ const AT_ONCE = 1;
 const WAITING_MAX = 20;
 const RETRY_MS = 5_000;
 
-/** What compares bills when somebody wants it. */
+/** What compares bills when somebody wants it. @param bills undefined where no merchant account is configured */
 export function openReconciler(
-  { parts }: Pick<Bills, "parts">,
+  bills: Pick<Bills, "parts"> | undefined,
   orm: MikroORM,
   context: BillContext,
 ): Reconciler {
-  const isBillFault = (fault: unknown) => fault instanceof BillFault;
-  const reconciler = createReconciler(parts, createReconciliationBooks(orm, context), isBillFault);
+  const reconciler = createReconciler({
+    bills: bills?.parts,
+    costs: createCostReader(orm),
+    books: createReconciliationBooks(orm, context),
+    isFault: (fault) => fault instanceof BillFault,
+  });
   const turns = createTurns(AT_ONCE, WAITING_MAX, RETRY_MS);
   return {
     reconcile: (command, signal = new AbortController().signal) =>

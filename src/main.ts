@@ -233,7 +233,7 @@ function serve(
       reader: readiness.guard(reports.reader),
       discrepancies: readiness.guard(createDiscrepancyBooks(orm, context)),
       discrepancyReader: readiness.guard(createDiscrepancyReader(orm)),
-      reconciler: payments && readiness.guard(openReconciler(payments.bills, orm, context)),
+      reconciler: readiness.guard(openReconciler(payments?.bills, orm, context)),
       now: Date.now,
       alerts: readiness.guard(createAlertBooks(orm, context)),
       alertReader: readiness.guard(createAlertReader(orm, context)),

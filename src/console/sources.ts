@@ -2,6 +2,7 @@
 import type { AlertReader } from "../billing/alert/books.ts";
 import { findRule } from "../billing/alert/rules.ts";
 import { dayNumber, dayText } from "../billing/report/days.ts";
+import type { Discrepancy } from "../billing/report/discrepancy.ts";
 import type { DiscrepancyReader } from "../billing/report/discrepancy-books.ts";
 import {
   tableOf,
@@ -120,17 +121,22 @@ export async function discrepanciesOf({ discrepancies }: ConsoleSources) {
   const standing = (state: "OPEN" | "ASSIGNED") =>
     discrepancies.listDiscrepancies({ ...none, state }, { after: null, limit: ROWS_MAX });
   const found = [...(await standing("OPEN")), ...(await standing("ASSIGNED"))];
-  const yuan = (fen: bigint | null) => (fen === null ? null : readable(fen, "FEN"));
+  return { discrepancies: found.map(shownDiscrepancy) };
+}
+
+function shownDiscrepancy({ discrepancyId, billDate, kind, state, ...found }: Discrepancy) {
+  const yuan = (fen: bigint | null, microYuan: bigint | null) => {
+    if (fen !== null) return readable(fen, "FEN");
+    return microYuan === null ? null : readable(microYuan, "MICRO_YUAN");
+  };
   return {
-    discrepancies: found.map(({ discrepancyId, billDate, kind, state, orderId, ...amounts }) => ({
-      id: discrepancyId,
-      billDate,
-      kind,
-      state,
-      orderId,
-      here: yuan(amounts.amountHereFen),
-      there: yuan(amounts.amountThereFen),
-    })),
+    id: discrepancyId,
+    billDate,
+    kind,
+    state,
+    about: found.vendor === null ? found.orderId : `${found.vendor} ${found.service ?? ""}`,
+    here: yuan(found.amountHereFen, found.amountHereMicroYuan),
+    there: yuan(found.amountThereFen, found.amountThereMicroYuan),
   };
 }
 

@@ -17,6 +17,7 @@ import { assignDiscrepancy, type Discrepancy } from "../billing/report/discrepan
 import { createReconciler } from "../billing/report/reconcile.ts";
 import { readable } from "../report/format.ts";
 import { createBillBooks, type BillContext } from "../store/bill-books.ts";
+import { createCostReader } from "../store/cost-reader.ts";
 import {
   createDiscrepancyBooks,
   createDiscrepancyReader,
@@ -51,11 +52,12 @@ export async function reconcileBills(
   const trade = tradeBill(ledger);
   const parts = { books, source: sourceOf(trade, flowBill(trade)) };
   // Its bills agree about every payment: nobody has to be asked.
-  const reconciler = createReconciler(
-    parts as BillParts,
-    createReconciliationBooks(orm, context),
-    () => false,
-  );
+  const reconciler = createReconciler({
+    bills: parts as BillParts,
+    costs: createCostReader(orm),
+    books: createReconciliationBooks(orm, context),
+    isFault: () => false,
+  });
   const { date } = ledger.day;
   for (const source of ["WECHAT_TRADE", "WECHAT_FUND_FLOW"] as const) {
     const { answer } = await reconciler.reconcile(command({ date, source }));

@@ -3,7 +3,8 @@ import { sum } from "../billing/money.ts";
 import type { BillFinding, BillRow } from "../billing/order/bill.ts";
 import type { BillCheck } from "../billing/order/check-bill.ts";
 import type { LinkedRow } from "../billing/order/flow-bill.ts";
-import { timeText, type Cell, type HotTable, type Row } from "./cell.ts";
+import { timeText, type Cell, type HotTable } from "./cell.ts";
+import type { Found } from "./findings.ts";
 import { transactionIndex } from "./order-rows.ts";
 import type { Sealer } from "./sealer.ts";
 
@@ -56,27 +57,8 @@ export const FLOW_ROWS: HotTable = {
     "balance_fen",
   ],
 };
-export const FINDINGS: HotTable = {
-  name: "bill_findings",
-  columns: [
-    "finding_id",
-    "bill_id",
-    "kind",
-    "order_id",
-    "refund_id",
-    "subject",
-    "line",
-    "amount_here_fen",
-    "amount_there_fen",
-    "note",
-    "create_time",
-    "clear_time",
-  ],
-};
-
 /** What the columns take; what a bill says may be longer. */
 const NUMBER_MAX = 64;
-export const NOTE_MAX = 255;
 const STATUS_MAX = 24;
 
 export function rowCells(billId: string, row: BillRow, sealer: Sealer): Cell[] {
@@ -111,27 +93,20 @@ export function flowCells(billId: string, row: LinkedRow, sealer: Sealer): Cell[
   ];
 }
 
-export function findingCells(
-  findingId: string,
-  billId: string,
-  finding: BillFinding,
-  time: string,
-  sealer: Sealer,
-): Cell[] {
-  return [
-    findingId,
-    billId,
-    finding.kind,
-    finding.orderId.slice(0, NUMBER_MAX),
-    finding.refundId === null ? null : finding.refundId.slice(0, NUMBER_MAX),
-    subjectOf(finding, sealer),
-    finding.line,
-    finding.amountHereFen,
-    finding.amountThereFen,
-    finding.note.slice(0, NOTE_MAX),
-    time,
-    null,
-  ];
+export function foundOf(finding: BillFinding, sealer: Sealer): Found<BillFinding> {
+  const { kind, orderId, refundId, line, note, amountHereFen, amountThereFen } = finding;
+  return {
+    of: finding,
+    kind,
+    orderId: orderId.slice(0, NUMBER_MAX),
+    refundId: refundId === null ? null : refundId.slice(0, NUMBER_MAX),
+    subject: subjectOf(finding, sealer),
+    line,
+    note,
+    unit: "FEN",
+    here: amountHereFen,
+    there: amountThereFen,
+  };
 }
 
 /** A refund's number or a payment's keyed hash, and what of it is meant. */
@@ -141,15 +116,6 @@ function subjectOf({ transactionId, refundId, aspect }: BillFinding, sealer: Sea
     0,
     NUMBER_MAX,
   );
-}
-
-/** What makes a finding the same in two checks of one bill. */
-export function findingKey(finding: BillFinding, sealer: Sealer): string {
-  return [finding.kind, finding.orderId.slice(0, NUMBER_MAX), subjectOf(finding, sealer)].join(" ");
-}
-
-export function findingKeyOfRow(row: Row): string {
-  return [row["kind"], row["order_id"], row["subject"]].join(" ");
 }
 
 /** What came in, what went out, and fees in micro-yuan. */

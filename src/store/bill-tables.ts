@@ -100,11 +100,13 @@ export const BillFindingTable = defineEntity({
   tableName: "bill_findings",
   properties: {
     findingId: id().primary(),
+    /** Of `bill_imports`, or of `vendor_bills`. */
     billId: id(),
     kind: word(),
+    /** Empty in those of vendors' bills. */
     orderId: number(),
     refundId: number().nullable(),
-    /** A refund's number, or the keyed hash of a payment's. */
+    /** A refund's number, the keyed hash of a payment's, or a vendor's service. */
     subject: number(),
     line: p.integer().nullable(),
     amountHereFen: amount().nullable(),
@@ -119,6 +121,9 @@ export const BillFindingTable = defineEntity({
     assignee: id().nullable(),
     /** How many rows `discrepancy_steps` has of it. */
     steps: p.integer().defaultRaw("0"),
+    /** In those of vendors' bills, in place of fen. */
+    amountHereMicroYuan: amount().nullable(),
+    amountThereMicroYuan: amount().nullable(),
   },
   uniques: [{ name: "bill_findings_subject", properties: ["billId", "kind", "orderId", "subject"] }],
   indexes: [

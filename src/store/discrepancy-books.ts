@@ -16,14 +16,23 @@ import type {
   Reconcile,
   Reconciliation,
   ReconciliationBooks,
+  VendorFinding,
 } from "../billing/report/reconcile.ts";
 import { differingField, keyReused } from "../billing/quota/serve.ts";
+import { FindingBooks, type Found } from "./findings.ts";
+import { readMoment } from "./quota-facts.ts";
 import { timeText, type Row } from "./cell.ts";
 import { readDiscrepancies, stepCells, STEPS, WITH_BILLS } from "./discrepancy-rows.ts";
-import { findFirstUse, changeOnce, jsonAnswers, type ChangeContext, type KeyedMethod } from "./operation-rows.ts";
+import {
+  findFirstUse,
+  changeOnce,
+  jsonAnswers,
+  type ChangeContext,
+  type KeyedMethod,
+} from "./operation-rows.ts";
 import { insertSql, literal } from "./sql.ts";
 import { AuditEventTable } from "./tables.ts";
-import { reading } from "./transaction.ts";
+import { inTransaction, reading } from "./transaction.ts";
 
 export function createDiscrepancyBooks(orm: MikroORM, context: ChangeContext): DiscrepancyBooks {
   return {
@@ -108,9 +117,15 @@ async function note(
 
 const RECONCILE: KeyedMethod<Reconcile, Reconciliation> = {
   method: "Reconcile",
-  content: ({ date, source }) => ({ date, source }),
+  content: (input) => {
+    const { date, source } = input;
+    const { vendor, tolerance } = input.source === "VENDOR" ? input : NO_VENDOR;
+    return { date, source, vendor, tolerance_per_mille: String(tolerance) };
+  },
   answers: jsonAnswers(),
 };
+
+const NO_VENDOR = { vendor: "", tolerance: 0n };
 
 export function createReconciliationBooks(
   orm: MikroORM,
@@ -125,6 +140,22 @@ export function createReconciliationBooks(
       if (field !== undefined) throw keyReused(method, field);
       return answers.read(first.answer);
     },
+    recordVendor: (bill, findings) =>
+      inTransaction(orm, async (em) => {
+        const { billId, vendor, month } = bill;
+        // Whoever compares the same bill at the same time waits here.
+        await em.execute(
+          `select 1 from vendor_bills where bill_id = ${literal(billId)} for update`,
+        );
+        const { nowMs } = await readMoment(em, context);
+        const books = new FindingBooks(em, context.ids, nowMs);
+        await books.clear(
+          `select bill_id from vendor_bills where vendor = ${literal(vendor)}
+            and month = ${literal(month)} and bill_id <> ${literal(billId)}`,
+        );
+        const compared = { billId, date: month, type: "VENDOR", lines: bill.lineCount, settled: 0 };
+        return (await books.write(compared, findings.map(foundOf))).length;
+      }),
     keep: (command, answer) =>
       changeOnce(orm, context, RECONCILE, command, async (em, { nowMs, caller, newId }) => ({
         answer,
@@ -141,6 +172,12 @@ export function createReconciliationBooks(
           }) as Promise<never>,
       })),
   };
+}
+
+function foundOf(finding: VendorFinding): Found<VendorFinding> {
+  const { service, ...found } = finding;
+  const none = { orderId: "", refundId: null, line: null };
+  return { of: finding, ...found, ...none, subject: service, unit: "MICRO_YUAN" };
 }
 
 export function createDiscrepancyReader(orm: MikroORM): DiscrepancyReader {
@@ -161,12 +198,18 @@ export function createDiscrepancyReader(orm: MikroORM): DiscrepancyReader {
 function conditionsOf(filter: DiscrepancyFilter): string[] {
   const { startDate, endDate, kind, state, source, orderId } = filter;
   const conditions: string[] = [];
-  if (startDate !== null) conditions.push(`i.bill_date >= ${literal(startDate)}`);
-  if (endDate !== null) conditions.push(`i.bill_date <= ${literal(endDate)}`);
+  // A vendor's month is within the days when one of its days is.
+  if (startDate !== null) {
+    conditions.push(`coalesce(i.bill_date, concat(v.month, '-31')) >= ${literal(startDate)}`);
+  }
+  if (endDate !== null) {
+    conditions.push(`coalesce(i.bill_date, concat(v.month, '-01')) <= ${literal(endDate)}`);
+  }
   if (kind !== null) conditions.push(`f.kind = ${literal(kind)}`);
   if (state === "CLEARED") conditions.push("f.clear_time is not null");
   else if (state !== null) conditions.push(`f.clear_time is null and f.state = ${literal(state)}`);
-  if (source !== null) conditions.push(`i.type = ${literal(source.replace("WECHAT_", ""))}`);
+  if (source === "VENDOR") conditions.push("v.bill_id is not null");
+  else if (source !== null) conditions.push(`i.type = ${literal(source.replace("WECHAT_", ""))}`);
   if (orderId !== null) conditions.push(`f.order_id = ${literal(orderId)}`);
   return conditions;
 }

@@ -17,8 +17,9 @@ export const STEPS: HotTable = {
 };
 
 /** Findings with what their bills tell of them. */
-export const WITH_BILLS = `select f.*, i.bill_date, i.type from bill_findings f
-  join bill_imports i on i.bill_id = f.bill_id`;
+export const WITH_BILLS = `select f.*, coalesce(i.bill_date, v.month) as bill_date, i.type, v.vendor
+  from bill_findings f left join bill_imports i on i.bill_id = f.bill_id
+  left join vendor_bills v on v.bill_id = f.bill_id`;
 
 /** Reads the rows' steps and puts them together. */
 export async function readDiscrepancies(
@@ -46,15 +47,19 @@ function readDiscrepancy(row: Row, steps: readonly Row[]): Discrepancy {
   const line = row["line"];
   return {
     discrepancyId: idOf(row),
-    source: `WECHAT_${row["type"] as string}` as ReconciliationSource,
+    source: sourceOf(row),
     billId: row["bill_id"] as string,
     billDate: row["bill_date"] as string,
     kind: row["kind"] as FindingKind,
     state: clearTimeMs === null ? (row["state"] as DiscrepancyState) : "CLEARED",
     orderId: row["order_id"] as string,
     refundId: row["refund_id"] as string | null,
-    amountHereFen: fenOrNull(row["amount_here_fen"]),
-    amountThereFen: fenOrNull(row["amount_there_fen"]),
+    vendor: row["vendor"] as string | null,
+    service: row["vendor"] === null ? null : (row["subject"] as string),
+    amountHereFen: amountOrNull(row["amount_here_fen"]),
+    amountThereFen: amountOrNull(row["amount_there_fen"]),
+    amountHereMicroYuan: amountOrNull(row["amount_here_micro_yuan"]),
+    amountThereMicroYuan: amountOrNull(row["amount_there_micro_yuan"]),
     line: line === null ? null : Number(line),
     note: row["note"] as string,
     assignee: row["assignee"] as string | null,
@@ -75,7 +80,12 @@ function readStep(row: Row): DiscrepancyStep {
   };
 }
 
-function fenOrNull(cell: unknown): bigint | null {
+function sourceOf(row: Row): ReconciliationSource {
+  const type = row["type"] as "TRADE" | "FUND_FLOW" | null;
+  return type === null ? "VENDOR" : `WECHAT_${type}`;
+}
+
+function amountOrNull(cell: unknown): bigint | null {
   return cell === null ? null : toBigInt(cell);
 }
 

@@ -26,7 +26,8 @@ const EXTERNAL_ID = /^[\x21-\x7e]{1,128}$/;
 const EXTERNAL_ID_RULE = "must be at most 128 visible ASCII characters without spaces";
 const DAY = /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])$/;
 const MONTH = /^\d{4}-(?:0[1-9]|1[0-2])$/;
-const TOLERANCE = { min: 0, max: 1_000 };
+/** Thousandths of an amount. */
+export const TOLERANCE = { min: 0, max: 1_000 };
 
 export function parseRecordCosts(
   request: wire.RecordCostsRequest,

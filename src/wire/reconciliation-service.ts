@@ -2,8 +2,7 @@
 import { shanghaiDay } from "../billing/calendar.ts";
 import { billDay } from "../billing/order/bill.ts";
 import { oldestDate } from "../billing/order/bill-days.ts";
-import { Refusal } from "../billing/refusal.ts";
-import type { Reconciler, Reconciliation } from "../billing/report/reconcile.ts";
+import type { Reconcile, Reconciler, Reconciliation } from "../billing/report/reconcile.ts";
 import type { DiscrepancyBooks, DiscrepancyReader } from "../billing/report/discrepancy-books.ts";
 import {
   assignDiscrepancy,
@@ -25,14 +24,13 @@ import type { Handle } from "./call.ts";
 import { DISCREPANCY_KINDS, DISCREPANCY_STATES, SOURCES } from "./enums.ts";
 import { FieldCheck, ifGiven } from "./field.ts";
 import { readPage, type ListKey } from "./page-token.ts";
-import { readDay } from "./parse-cost.ts";
+import { readDay, readMonth, TOLERANCE } from "./parse-cost.ts";
 import type { TextRule } from "./text-rule.ts";
 
 export interface ReconciliationParts {
   readonly discrepancies: DiscrepancyBooks;
   readonly discrepancyReader: DiscrepancyReader;
-  /** Undefined where no merchant account is configured. */
-  readonly reconciler: Reconciler | undefined;
+  readonly reconciler: Reconciler;
   /** Milliseconds since 1970: which days can have a bill. */
   readonly now: () => number;
 }
@@ -53,18 +51,35 @@ function reconciling({ reconciler, now }: ReconciliationParts) {
   ) => {
     const check = new FieldCheck();
     const idempotencyKey = check.key("idempotency_key", request.idempotencyKey);
-    const date = readBillDate(check, request.date, now());
-    const input = { date, source: check.oneOf("source", SOURCES, request.source) };
+    const input = readInput(check, request, now());
     check.done();
-    if (reconciler === undefined) {
-      const message = "this server has no merchant account configured";
-      throw new Refusal("PAYMENT_NOT_CONFIGURED", message, {});
-    }
     const command = { idempotencyKey, input, caller, validateOnly: request.validateOnly };
     const { answer, replayed } = await reconciler.reconcile(command, signal);
     return { reconciliation: renderReconciliation(answer), replayed };
   };
   return reconcile;
+}
+
+function readInput(
+  check: FieldCheck,
+  { source: number, vendor, date, tolerancePerMille }: wire.ReconcileRequest,
+  nowMs: number,
+): Reconcile {
+  const source = check.oneOf("source", SOURCES, number);
+  if (source === "VENDOR") {
+    const tolerance = check.int("tolerance_per_mille", tolerancePerMille, TOLERANCE, 0);
+    return {
+      source,
+      date: readMonth(check, "date", date),
+      vendor: check.sourceId("vendor", vendor),
+      tolerance: BigInt(tolerance),
+    };
+  }
+  if (vendor !== "") check.refuse("vendor", "must be empty unless the bill is a vendor's");
+  if (tolerancePerMille !== 0) {
+    check.refuse("tolerance_per_mille", "must be 0 unless the bill is a vendor's");
+  }
+  return { source, date: readBillDate(check, date, nowMs) };
 }
 
 function readBillDate(check: FieldCheck, text: string, nowMs: number): string {
@@ -177,6 +192,10 @@ function render(discrepancy: Discrepancy): shown.Discrepancy {
     refundId: discrepancy.refundId ?? "",
     amountHereFen: discrepancy.amountHereFen ?? undefined,
     amountThereFen: discrepancy.amountThereFen ?? undefined,
+    vendor: discrepancy.vendor ?? "",
+    service: discrepancy.service ?? "",
+    amountHereMicroYuan: discrepancy.amountHereMicroYuan ?? undefined,
+    amountThereMicroYuan: discrepancy.amountThereMicroYuan ?? undefined,
     line: discrepancy.line ?? 0,
     assignee: discrepancy.assignee ?? "",
     steps: steps.map(({ createTimeMs: atMs, assignee, kind, ...step }) => ({

@@ -1,6 +1,7 @@
 /** The whole service behind its real gRPC server, on a schema of its own. */
 import { createHash } from "node:crypto";
 import type { MikroORM } from "@mikro-orm/mysql";
+import { openReconciler } from "../../src/bills.ts";
 import type { Cashier } from "../../src/billing/order/cashier.ts";
 import type { Reconciler } from "../../src/billing/report/reconcile.ts";
 import { Role } from "../../src/gen/billing/option/v1/options.ts";
@@ -151,7 +152,7 @@ export async function startTestService(
       costReader: createCostReader(orm),
       discrepancies: createDiscrepancyBooks(orm, bank.context),
       discrepancyReader: createDiscrepancyReader(orm),
-      reconciler: options.reconciler?.(bank, orm),
+      reconciler: options.reconciler?.(bank, orm) ?? openReconciler(undefined, orm, bank.context),
       now: options.now ?? Date.now,
       maker: reports.maker,
       reader: reports.reader,

@@ -2,11 +2,18 @@
 import assert from "node:assert/strict";
 import { HOUR_MS } from "../../src/billing/clock.ts";
 import { shanghaiDay } from "../../src/billing/calendar.ts";
-import { ReconciliationSource as Source } from "../../src/gen/billing/report/v1/reconciliation.ts";
 import {
+  Discrepancy_State as State,
+  DiscrepancyKind as Kind,
+  ReconciliationSource as Source,
+} from "../../src/gen/billing/report/v1/reconciliation.ts";
+import {
+  ImportVendorBillRequest,
   ListDiscrepanciesRequest,
   ReconcileRequest,
+  RecordCostsRequest,
   ReportServiceService as Reports,
+  ResolveDiscrepancyRequest,
 } from "../../src/gen/billing/report/v1/report_service.ts";
 import { unique } from "../support/bank.ts";
 import { openBillDesk, type BillDesk } from "../support/bill-desk.ts";
@@ -135,6 +142,104 @@ for (const flavour of flavours()) {
       await assertBadFields(send(today), "date");
       await assertBadFields(send("2020-01-01"), "date");
       await assertBadFields(send("2026-02-30", { source: Source.UNSPECIFIED }), "date", "source");
+    });
+
+    it("what a vendor billed beyond what was metered is kept, worked on, and gone with a right bill", async () => {
+      const { bank, call } = desk.till.service;
+      const vendor = unique("vendor");
+      const month = shanghaiDay(bank.context.timeOf(Date.now())).slice(0, 7);
+      const costs = [
+        { service: "gpu", amountMicroYuan: 1_000_000n },
+        { service: "storage", amountMicroYuan: 250_001n },
+        { service: "traffic", amountMicroYuan: 30_000n },
+      ];
+      const occurTime = new Date(bank.context.timeOf(Date.now()));
+      await call(
+        Reports.recordCosts,
+        RecordCostsRequest.fromPartial({
+          idempotencyKey: unique("key"),
+          costs: costs.map((cost) => ({ vendor, occurTime, ...cost })),
+        }),
+        { as: "pipeline" },
+      );
+      const bring = (lines: string) =>
+        call(
+          Reports.importVendorBill,
+          ImportVendorBillRequest.fromPartial({
+            idempotencyKey: unique("key"),
+            vendor,
+            month,
+            content: Buffer.from(`service,yuan\n${lines}`),
+            columns: { service: "service", amount: "yuan" },
+          }),
+          finance,
+        );
+      const compare = async (change = {}) => {
+        const of = { source: Source.VENDOR, vendor, ...change };
+        return (await send(month, of)).reconciliation!;
+      };
+      const found = async () => {
+        const request = ListDiscrepanciesRequest.fromPartial({ source: Source.VENDOR });
+        const { discrepancies } = await call(Reports.listDiscrepancies, request, finance);
+        return discrepancies.filter((each) => each.vendor === vendor);
+      };
+      await assertRefused(compare(), "VENDOR_BILL_NOT_FOUND", { vendor, month });
+      await bring("gpu,1.5\nstorage,0.250001\ncdn,7\n");
+      assert.equal((await compare({ validateOnly: true })).discrepancyCount, 3);
+      assert.deepEqual(await found(), []);
+      const done = await compare();
+      assert.deepEqual(
+        [done.lineCount, done.discrepancyCount, done.newDiscrepancyCount, done.date],
+        [3, 3, 3, month],
+      );
+      const told = (await found()).map((each) => [
+        each.service,
+        each.kind,
+        each.amountHereMicroYuan,
+        each.amountThereMicroYuan,
+        each.billDate,
+        each.amountHereFen,
+      ]);
+      assert.deepEqual(
+        told.toSorted(([one], [other]) => String(one).localeCompare(String(other))),
+        [
+          ["cdn", Kind.MISSING_HERE, undefined, 7_000_000n, month, undefined],
+          ["gpu", Kind.AMOUNT_DIFFERS, 1_000_000n, 1_500_000n, month, undefined],
+          ["traffic", Kind.MISSING_THERE, 30_000n, undefined, month, undefined],
+        ],
+      );
+      const again = await compare();
+      assert.deepEqual([again.billId, again.newDiscrepancyCount], [done.billId, 0]);
+      assert.equal((await compare({ tolerancePerMille: 500 })).discrepancyCount, 2);
+      await compare();
+      const gpu = (await found()).find(({ service }) => service === "gpu")!;
+      const { discrepancy } = await call(
+        Reports.resolveDiscrepancy,
+        ResolveDiscrepancyRequest.fromPartial({
+          idempotencyKey: unique("key"),
+          discrepancyId: gpu.discrepancyId,
+          reason: "a task that crashed was billed twice, and is credited",
+        }),
+        finance,
+      );
+      assert.equal(discrepancy!.state, State.RESOLVED);
+      await bring("gpu,1\nstorage,0.250001\ntraffic,0.03\n");
+      assert.equal((await compare()).discrepancyCount, 0);
+      assert.deepEqual(
+        (await found()).map(({ state }) => state),
+        [State.CLEARED, State.CLEARED, State.CLEARED],
+      );
+      await assertBadFields(send(month, { source: Source.VENDOR }), "vendor");
+      await assertBadFields(
+        send(shanghaiDay(bank.context.timeOf(Date.now())), {
+          source: Source.WECHAT_TRADE,
+          vendor,
+          tolerancePerMille: 1,
+        }),
+        "date",
+        "tolerance_per_mille",
+        "vendor",
+      );
     });
 
     it("a server without a merchant has no bill to compare", async () => {

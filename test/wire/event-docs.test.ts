@@ -30,7 +30,7 @@ describe("the events in docs/queue.md", () => {
     const orders = ["settle-refund.ts", "place-order.ts", "note-obstacle.ts", "mark-closed.ts"];
     const more = ["request-refund.ts", "settle-payment.ts"].concat(orders).map((name) => `order/${name}`);
     const code = [...files, ...more].map((name) => readFileSync(join(ROOT, "src/billing", name), "utf8"));
-    const bills = readFileSync(join(ROOT, "src/store/bill-books.ts"), "utf8");
+    const bills = readFileSync(join(ROOT, "src/store/findings.ts"), "utf8");
     const ledger = readFileSync(join(ROOT, "src/store/ledger-check-records.ts"), "utf8");
     const alerts = readFileSync(join(ROOT, "src/store/alert-checks.ts"), "utf8");
     const weeks = readFileSync(join(ROOT, "src/store/weekly-health.ts"), "utf8");

@@ -6,7 +6,7 @@ import type { FindingKind } from "../order/bill.ts";
 import { Refusal } from "../refusal.ts";
 
 /** Whose bill was compared. */
-export type ReconciliationSource = "WECHAT_TRADE" | "WECHAT_FUND_FLOW";
+export type ReconciliationSource = "WECHAT_TRADE" | "WECHAT_FUND_FLOW" | "VENDOR";
 
 export type DiscrepancyState =
   /** Nobody looks into it. */
@@ -35,17 +35,24 @@ export interface Discrepancy {
   readonly discrepancyId: string;
   readonly source: ReconciliationSource;
   readonly billId: string;
-  /** YYYY-MM-DD */
+  /** YYYY-MM-DD; a vendor's has YYYY-MM. */
   readonly billDate: string;
   readonly kind: FindingKind;
   readonly state: DiscrepancyState;
+  /** Empty where the bill is a vendor's, or tells of none. */
   readonly orderId: string;
   /** Null for a payment. */
   readonly refundId: string | null;
-  /** Null where it isn't in the books. */
+  /** Both null unless the bill is a vendor's. */
+  readonly vendor: string | null;
+  readonly service: string | null;
+  /** Null where it isn't in the books, and in those of vendors' bills. */
   readonly amountHereFen: bigint | null;
-  /** Null where it isn't in the bill. */
+  /** Null where it isn't in the bill, and in those of vendors' bills. */
   readonly amountThereFen: bigint | null;
+  /** The same for vendors' bills. */
+  readonly amountHereMicroYuan: bigint | null;
+  readonly amountThereMicroYuan: bigint | null;
   /** In the bill's file; null where it isn't in there. */
   readonly line: number | null;
   /** What the check noted. */

@@ -40,7 +40,7 @@ const WORDS = {
     seen: "Last seen",
     date: "Date",
     kind: "Kind",
-    order: "Order",
+    order: "Order or service",
     here: "Here",
     there: "Bill",
     report: "Report",
@@ -80,7 +80,7 @@ const WORDS = {
     seen: "最近发现",
     date: "日期",
     kind: "类型",
-    order: "订单",
+    order: "订单或服务",
     here: "本方金额",
     there: "账单金额",
     report: "报表",
@@ -261,10 +261,10 @@ async function showDiscrepancies() {
   $("discrepancy-rows").replaceChildren(
     tableOf(
       columns,
-      discrepancies.map(({ billDate, kind, orderId, state, here, there }) => [
+      discrepancies.map(({ billDate, kind, about, state, here, there }) => [
         billDate,
         kind,
-        orderId,
+        about,
         state,
         here ?? "–",
         there ?? "–",

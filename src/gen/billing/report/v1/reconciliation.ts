@@ -16,6 +16,8 @@ export const ReconciliationSource = {
   WECHAT_TRADE: 1,
   /** WECHAT_FUND_FLOW - WeChat Pay's fund-flow bill of a day: every movement of the merchant's account. */
   WECHAT_FUND_FLOW: 2,
+  /** VENDOR - A vendor's bill of a month, against what was metered. */
+  VENDOR: 3,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -25,6 +27,7 @@ export namespace ReconciliationSource {
   export type UNSPECIFIED = typeof ReconciliationSource.UNSPECIFIED;
   export type WECHAT_TRADE = typeof ReconciliationSource.WECHAT_TRADE;
   export type WECHAT_FUND_FLOW = typeof ReconciliationSource.WECHAT_FUND_FLOW;
+  export type VENDOR = typeof ReconciliationSource.VENDOR;
   export type UNRECOGNIZED = typeof ReconciliationSource.UNRECOGNIZED;
 }
 
@@ -57,19 +60,22 @@ export namespace DiscrepancyKind {
   export type UNRECOGNIZED = typeof DiscrepancyKind.UNRECOGNIZED;
 }
 
-/** A day's bill, compared with the books. */
+/** A bill, compared with the books. */
 export interface Reconciliation {
   /** The bill as it is kept; empty when the comparison was only tried. */
   billId: string;
   /** Whose bill it is. */
   source: ReconciliationSource;
-  /** The bill's day, YYYY-MM-DD of Asia/Shanghai. */
+  /** The bill's day, YYYY-MM-DD of Asia/Shanghai; a vendor's has its month, YYYY-MM. */
   date: string;
-  /** SHA-1 of the bill's uncompressed bytes, 40 hexadecimal digits; empty where WeChat Pay has no bill of that day. */
+  /**
+   * SHA-1 of the bill's uncompressed bytes, 40 hexadecimal digits; empty where WeChat Pay has no bill of that day, and for a
+   * vendor's bill.
+   */
   sha1: string;
   /** The lines of the bill. */
   lineCount: number;
-  /** Whether this very bill had not been compared before. */
+  /** Whether this very bill had not been compared before; false for a vendor's, which is imported first. */
   isNewBill: boolean;
   /** The differences that stand. */
   discrepancyCount: number;
@@ -89,21 +95,21 @@ export interface Discrepancy {
   source: ReconciliationSource;
   /** The bill. */
   billId: string;
-  /** The bill's day, YYYY-MM-DD of Asia/Shanghai. */
+  /** The bill's day, YYYY-MM-DD of Asia/Shanghai; a vendor's has its month, YYYY-MM. */
   billDate: string;
   /** In what they differ. */
   kind: DiscrepancyKind;
   /** Where it stands. */
   state: Discrepancy_State;
-  /** The order. */
+  /** The order; empty where the bill is a vendor's, or tells of none. */
   orderId: string;
   /** The refund; empty for a payment. */
   refundId: string;
-  /** In the books, in fen; absent where it isn't in them. */
+  /** In the books, in fen; absent where it isn't in them, and for a vendor's bill. */
   amountHereFen?:
     | bigint
     | undefined;
-  /** In the bill, in fen; absent where it isn't in it. */
+  /** In the bill, in fen; absent where it isn't in it, and for a vendor's bill. */
   amountThereFen?:
     | bigint
     | undefined;
@@ -120,7 +126,19 @@ export interface Discrepancy {
     | Date
     | undefined;
   /** When a comparison no longer found it; absent while it stands. */
-  clearTime: Date | undefined;
+  clearTime:
+    | Date
+    | undefined;
+  /** The vendor; empty unless the bill is a vendor's. */
+  vendor: string;
+  /** Of which of its services more or less was billed than metered. */
+  service: string;
+  /** What was metered, in micro-yuan; absent where nothing was, and unless the bill is a vendor's. */
+  amountHereMicroYuan?:
+    | bigint
+    | undefined;
+  /** What was billed, in micro-yuan; absent where nothing was, and unless the bill is a vendor's. */
+  amountThereMicroYuan?: bigint | undefined;
 }
 
 /** Where it stands. */
@@ -380,6 +398,10 @@ function createBaseDiscrepancy(): Discrepancy {
     steps: [],
     createTime: undefined,
     clearTime: undefined,
+    vendor: "",
+    service: "",
+    amountHereMicroYuan: undefined,
+    amountThereMicroYuan: undefined,
   };
 }
 
@@ -438,6 +460,24 @@ export const Discrepancy: MessageFns<Discrepancy> = {
     }
     if (message.clearTime !== undefined) {
       Timestamp.encode(toTimestamp(message.clearTime), writer.uint32(130).fork()).join();
+    }
+    if (message.vendor !== "") {
+      writer.uint32(138).string(message.vendor);
+    }
+    if (message.service !== "") {
+      writer.uint32(146).string(message.service);
+    }
+    if (message.amountHereMicroYuan !== undefined) {
+      if (BigInt.asIntN(64, message.amountHereMicroYuan) !== message.amountHereMicroYuan) {
+        throw new globalThis.Error("value provided for field message.amountHereMicroYuan of type int64 too large");
+      }
+      writer.uint32(152).int64(message.amountHereMicroYuan);
+    }
+    if (message.amountThereMicroYuan !== undefined) {
+      if (BigInt.asIntN(64, message.amountThereMicroYuan) !== message.amountThereMicroYuan) {
+        throw new globalThis.Error("value provided for field message.amountThereMicroYuan of type int64 too large");
+      }
+      writer.uint32(160).int64(message.amountThereMicroYuan);
     }
     return writer;
   },
@@ -583,6 +623,38 @@ export const Discrepancy: MessageFns<Discrepancy> = {
             message.clearTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.vendor = reader.string();
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.service = reader.string();
+            continue;
+          }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.amountHereMicroYuan = reader.int64() as bigint;
+            continue;
+          }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.amountThereMicroYuan = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -620,6 +692,14 @@ export const Discrepancy: MessageFns<Discrepancy> = {
     message.steps = object.steps?.map((e) => DiscrepancyStep.fromPartial(e)) || [];
     message.createTime = object.createTime ?? undefined;
     message.clearTime = object.clearTime ?? undefined;
+    message.vendor = object.vendor ?? "";
+    message.service = object.service ?? "";
+    message.amountHereMicroYuan = (object.amountHereMicroYuan !== undefined && object.amountHereMicroYuan !== null)
+      ? BigInt(object.amountHereMicroYuan)
+      : undefined;
+    message.amountThereMicroYuan = (object.amountThereMicroYuan !== undefined && object.amountThereMicroYuan !== null)
+      ? BigInt(object.amountThereMicroYuan)
+      : undefined;
     return message;
   },
 };

@@ -613,14 +613,18 @@ export interface ReconcileRequest {
   /** REQUIRED. 1 to 128 visible ASCII characters without spaces. */
   idempotencyKey: string;
   /**
-   * REQUIRED. The bill's day, YYYY-MM-DD of Asia/Shanghai: from 89 days ago to yesterday. It can be had from about ten
-   * o'clock of the next day.
+   * REQUIRED. WeChat Pay's: the bill's day, YYYY-MM-DD of Asia/Shanghai, from 89 days ago to yesterday; it can be had from
+   * about ten o'clock of the next day. A vendor's: its month, YYYY-MM.
    */
   date: string;
   /** REQUIRED. Whose bill. */
   source: ReconciliationSource;
   /** True: say what would differ; ask nothing about any payment, and keep nothing. */
   validateOnly: boolean;
+  /** The vendor, as ImportVendorBill was told it; REQUIRED for a vendor's bill, and empty for all others. */
+  vendor: string;
+  /** For a vendor's bill: thousandths of the billed amount that don't count as a difference, 0 to 1000. */
+  tolerancePerMille: number;
 }
 
 /** What came of it. */
@@ -4417,7 +4421,7 @@ export const SilenceAlertsResponse: MessageFns<SilenceAlertsResponse> = {
 };
 
 function createBaseReconcileRequest(): ReconcileRequest {
-  return { idempotencyKey: "", date: "", source: 0, validateOnly: false };
+  return { idempotencyKey: "", date: "", source: 0, validateOnly: false, vendor: "", tolerancePerMille: 0 };
 }
 
 export const ReconcileRequest: MessageFns<ReconcileRequest> = {
@@ -4433,6 +4437,12 @@ export const ReconcileRequest: MessageFns<ReconcileRequest> = {
     }
     if (message.validateOnly !== false) {
       writer.uint32(32).bool(message.validateOnly);
+    }
+    if (message.vendor !== "") {
+      writer.uint32(42).string(message.vendor);
+    }
+    if (message.tolerancePerMille !== 0) {
+      writer.uint32(48).int32(message.tolerancePerMille);
     }
     return writer;
   },
@@ -4482,6 +4492,22 @@ export const ReconcileRequest: MessageFns<ReconcileRequest> = {
             message.validateOnly = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.vendor = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.tolerancePerMille = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4503,6 +4529,8 @@ export const ReconcileRequest: MessageFns<ReconcileRequest> = {
     message.date = object.date ?? "";
     message.source = object.source ?? 0;
     message.validateOnly = object.validateOnly ?? false;
+    message.vendor = object.vendor ?? "";
+    message.tolerancePerMille = object.tolerancePerMille ?? 0;
     return message;
   },
 };
@@ -5522,10 +5550,10 @@ export const ReportServiceService = {
     responseDeserialize: (value: Buffer): SilenceAlertsResponse => SilenceAlertsResponse.decode(value),
   },
   /**
-   * Fetches a day's bill from WeChat Pay and compares it with the books, now and as often as one likes: the same bill and
-   * books give the same differences. No money moves by what is found; a payment that only a trade bill knows is asked about
-   * and booked, as the daily comparison does. Refused as BILL_UNAVAILABLE, PAYMENT_UNAVAILABLE, PAYMENT_NOT_CONFIGURED,
-   * IDEMPOTENCY_KEY_REUSED.
+   * Compares a bill with the books, now and as often as one likes: the same bill and books give the same differences. WeChat
+   * Pay's bill of a day is fetched for it; of a vendor's month the newest imported bill is taken. No money moves by what is
+   * found; a payment that only a trade bill knows is asked about and booked, as the daily comparison does. Refused as
+   * BILL_UNAVAILABLE, PAYMENT_UNAVAILABLE, PAYMENT_NOT_CONFIGURED, VENDOR_BILL_NOT_FOUND, IDEMPOTENCY_KEY_REUSED.
    */
   reconcile: {
     path: "/billing.report.v1.ReportService/Reconcile" as const,
@@ -5642,10 +5670,10 @@ export interface ReportServiceServer extends UntypedServiceImplementation {
   /** Tells nobody of a rule's alerts for a while: they are raised all the same. Refused as IDEMPOTENCY_KEY_REUSED. */
   silenceAlerts: handleUnaryCall<SilenceAlertsRequest, SilenceAlertsResponse>;
   /**
-   * Fetches a day's bill from WeChat Pay and compares it with the books, now and as often as one likes: the same bill and
-   * books give the same differences. No money moves by what is found; a payment that only a trade bill knows is asked about
-   * and booked, as the daily comparison does. Refused as BILL_UNAVAILABLE, PAYMENT_UNAVAILABLE, PAYMENT_NOT_CONFIGURED,
-   * IDEMPOTENCY_KEY_REUSED.
+   * Compares a bill with the books, now and as often as one likes: the same bill and books give the same differences. WeChat
+   * Pay's bill of a day is fetched for it; of a vendor's month the newest imported bill is taken. No money moves by what is
+   * found; a payment that only a trade bill knows is asked about and booked, as the daily comparison does. Refused as
+   * BILL_UNAVAILABLE, PAYMENT_UNAVAILABLE, PAYMENT_NOT_CONFIGURED, VENDOR_BILL_NOT_FOUND, IDEMPOTENCY_KEY_REUSED.
    */
   reconcile: handleUnaryCall<ReconcileRequest, ReconcileResponse>;
   /** Differences between bills and the books, the newest found first. */
@@ -6002,10 +6030,10 @@ export interface ReportServiceClient extends Client {
     callback: (error: ServiceError | null, response: SilenceAlertsResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Fetches a day's bill from WeChat Pay and compares it with the books, now and as often as one likes: the same bill and
-   * books give the same differences. No money moves by what is found; a payment that only a trade bill knows is asked about
-   * and booked, as the daily comparison does. Refused as BILL_UNAVAILABLE, PAYMENT_UNAVAILABLE, PAYMENT_NOT_CONFIGURED,
-   * IDEMPOTENCY_KEY_REUSED.
+   * Compares a bill with the books, now and as often as one likes: the same bill and books give the same differences. WeChat
+   * Pay's bill of a day is fetched for it; of a vendor's month the newest imported bill is taken. No money moves by what is
+   * found; a payment that only a trade bill knows is asked about and booked, as the daily comparison does. Refused as
+   * BILL_UNAVAILABLE, PAYMENT_UNAVAILABLE, PAYMENT_NOT_CONFIGURED, VENDOR_BILL_NOT_FOUND, IDEMPOTENCY_KEY_REUSED.
    */
   reconcile(
     request: ReconcileRequest,
