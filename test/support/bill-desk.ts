@@ -3,7 +3,8 @@ import { DAY_MS, HOUR_MS } from "../../src/billing/clock.ts";
 import { shanghaiDay } from "../../src/billing/calendar.ts";
 import type { OrderId } from "../../src/billing/id.ts";
 import type { BillType } from "../../src/billing/order/check-bill.ts";
-import { Order_State } from "../../src/gen/billing/order/v1/order.ts";
+import { Order_State, type Refund } from "../../src/gen/billing/order/v1/order.ts";
+import { OrderServiceService as OrderService } from "../../src/gen/billing/order/v1/order_service.ts";
 import { startBillChecker, type BillChecker, type BillObserver } from "../../src/job/bill-checker.ts";
 import type { DatabaseFlavour } from "../../src/local/database.ts";
 import type { Row } from "../../src/store/cell.ts";
@@ -24,6 +25,7 @@ export interface BillDesk {
   billTime(): Promise<void>;
   /** An order that is paid; `lost`: no callback of it ever comes. */
   buy(options?: { readonly lost?: boolean }): Promise<{ readonly orderId: OrderId; readonly userId: string }>;
+  refund(orderId: string, amountFen: bigint): Promise<Refund>;
   /** Books a payment that the provider never had, at this moment. */
   forgePayment(orderId: string, payTimeMs: number): Promise<void>;
   /** @param type of the bill; the trade bill's unless given */
@@ -87,6 +89,17 @@ export async function openBillDesk(flavour: DatabaseFlavour): Promise<BillDesk> 
         await till.until(async () => (await till.get(orderId)).order!.state === Order_State.PAID);
       }
       return { orderId, userId };
+    },
+    async refund(orderId, amountFen) {
+      const { refund } = await till.service.call(OrderService.refundOrder, {
+        idempotencyKey: unique("refund"),
+        orderId,
+        amountFen,
+        reason: "test",
+        paymentId: "",
+        validateOnly: false,
+      });
+      return refund!;
     },
     async forgePayment(orderId, payTimeMs) {
       const paymentId = unique("pay_forged");

@@ -64,17 +64,6 @@ for (const flavour of flavours()) {
       await desk.checker.check();
       return { date, orders };
     };
-    const refund = async (orderId: string, amountFen: bigint) => {
-      const { refund: made } = await desk.till.service.call(service.refundOrder, {
-        idempotencyKey: unique("refund"),
-        orderId,
-        amountFen,
-        reason: "test",
-        paymentId: "",
-        validateOnly: false,
-      });
-      return made!;
-    };
 
     it("a payment whose callback and queries were all lost is granted by the bill, once", async () => {
       const date = await desk.morning();
@@ -270,9 +259,9 @@ for (const flavour of flavours()) {
       const [asked, differs] = [await desk.buy(), await desk.buy()];
       // Neither the callback nor any query tells that the first has succeeded.
       desk.till.simulator.faults.callbacks.drop({ chance: 1 });
-      const first = await refund(asked.orderId, 9_900n);
+      const first = await desk.refund(asked.orderId, 9_900n);
       desk.till.simulator.refunds.script("default", "SUCCESS", 30 * DAY_MS);
-      const second = await refund(differs.orderId, 9_900n);
+      const second = await desk.refund(differs.orderId, 9_900n);
       desk.till.simulator.refunds.script("default", "SUCCESS");
       await desk.billTime();
       // The books say that the second has arrived, and the bill says that it hasn't.
@@ -362,7 +351,7 @@ for (const flavour of flavours()) {
       const { clock } = desk.till.simulator;
       await goTo(startOfDay(clock.now()) + DAY_MS - 5 * MINUTE_MS);
       desk.till.simulator.balance.setFen(0n);
-      const { refundId } = await refund(orderId, 9_900n);
+      const { refundId } = await desk.refund(orderId, 9_900n);
       await desk.till.advance(20 * MINUTE_MS);
       desk.till.simulator.balance.setFen(1_000_000n);
       await desk.till.checker.check();
@@ -388,7 +377,7 @@ for (const flavour of flavours()) {
       await goTo(startOfDay(clock.now()) + DAY_MS - 5 * MINUTE_MS);
       faults.callbacks.drop({ chance: 1 });
       faults.next({ path: "/v3/refund" }, { kind: "reset", when: "after" }, 3);
-      const { refundId } = await refund(orderId, 9_900n);
+      const { refundId } = await desk.refund(orderId, 9_900n);
       const before = await sql(`select sequence from order_steps where subject_id = '${refundId}'`);
       assert.equal(before.length, 1, "every answer was lost");
       faults.clear();

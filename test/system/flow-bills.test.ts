@@ -5,7 +5,6 @@ import { checkFlow } from "../../src/billing/order/check-bill.ts";
 import { Refund_State } from "../../src/gen/billing/order/v1/order.ts";
 import { OrderServiceService as service } from "../../src/gen/billing/order/v1/order_service.ts";
 import type { BillFault } from "../../src/simulator/index.ts";
-import { unique } from "../support/bank.ts";
 import { openBillDesk, type BillDesk } from "../support/bill-desk.ts";
 import { flavours } from "../support/servers.ts";
 
@@ -34,17 +33,6 @@ for (const flavour of flavours()) {
           there: there === null ? null : Number(there),
         }),
       );
-    const refund = async (orderId: string, amountFen: bigint) => {
-      const { refund: made } = await desk.till.service.call(service.refundOrder, {
-        idempotencyKey: unique("refund"),
-        orderId,
-        amountFen,
-        reason: "test",
-        paymentId: "",
-        validateOnly: false,
-      });
-      return made!;
-    };
     /** The day's fund-flow bill once more, spoiled in this way. */
     const again = (date: string, fault?: BillFault) => {
       if (fault) desk.till.simulator.bills.corrupt(fault);
@@ -54,7 +42,7 @@ for (const flavour of flavours()) {
     const business = async () => {
       const date = await desk.morning();
       const orders = [await desk.buy(), await desk.buy()];
-      await refund(orders[1]!.orderId, 4_000n);
+      await desk.refund(orders[1]!.orderId, 4_000n);
       await desk.billTime();
       await desk.checker.check();
       return { date, orders };
@@ -166,7 +154,7 @@ for (const flavour of flavours()) {
       const date = await desk.morning();
       const { orderId } = await desk.buy();
       desk.till.simulator.refunds.script("default", "CLOSED", MINUTE_MS);
-      const { refundId } = await refund(orderId, 4_000n);
+      const { refundId } = await desk.refund(orderId, 4_000n);
       desk.till.simulator.refunds.script("default", "SUCCESS");
       await desk.till.advance(MINUTE_MS + 1_000);
       await desk.till.until(async () => {
