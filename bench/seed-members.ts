@@ -133,7 +133,7 @@ function grantsSql(range: Range, logRows: number): string {
     priority: 50,
     effective_time: NOW,
     expire_time: NEVER,
-    source_kind: "'CAMPAIGN'",
+    source_kind: "'TRIAL'",
     source_id: "user_id",
     state: "'OPEN'",
     create_time: NOW,
