@@ -10,16 +10,23 @@ import type {
   NamedCost,
   QuotaSums,
 } from "../billing/report/day-report.ts";
-import { dayStartMs, dayText } from "../billing/report/days.ts";
+import { dayNumber, dayStartMs, dayText } from "../billing/report/days.ts";
 import { recognisedWithin, standingAt } from "../billing/report/recognition.ts";
-import { timeText, toBigInt, type Row } from "./cell.ts";
+import { timeText, toBigInt, toMs, type Row } from "./cell.ts";
 import { forEachEarning } from "./earning-rows.ts";
 import { literal } from "./sql.ts";
 
 export interface DayFactsOptions {
   readonly vatBasisPoints: bigint;
-  /** The quota that users had at the day's begin; absent: it is counted back from what they have now. */
-  readonly openingLiability?: bigint | undefined;
+  /** What the day's liability is counted on from; absent: it is counted back from what users have now. */
+  readonly opening?: Opening | undefined;
+}
+
+/** The quota that users had at a day's begin. */
+export interface Opening {
+  /** The report's day, or an earlier one. */
+  readonly day: number;
+  readonly liability: bigint;
 }
 
 /** A clock that stepped back leaves ids that are later than their rows by no more than this. */
@@ -29,7 +36,7 @@ const ID_MARGIN_MS = HOUR_MS;
 export async function gatherDay(
   em: EntityManager,
   day: number,
-  { vatBasisPoints, openingLiability }: DayFactsOptions,
+  { vatBasisPoints, opening }: DayFactsOptions,
 ): Promise<DayFacts> {
   const quota = await quotaOf(em, day);
   const change = quota.reduce((total, { available, held }) => total + available + held, 0n);
@@ -42,7 +49,9 @@ export async function gatherDay(
     earnings: await earningsOf(em, day),
     quota,
     liability:
-      openingLiability === undefined ? await liabilityAfter(em, day) : openingLiability + change,
+      opening === undefined
+        ? await liabilityAfter(em, day)
+        : opening.liability + (await changeBetween(em, opening.day, day)) + change,
     members: await membersOf(em, day),
     costs: await costsOf(em, day),
     featureCosts: await featureCostsOf(em, day),
@@ -140,6 +149,27 @@ async function quotaOf(em: EntityManager, day: number): Promise<QuotaSums[]> {
     held: toBigInt(row["held"]),
     reservations: toBigInt(row["reservations"]),
   }));
+}
+
+/** What users had at the begin of the first day that has any movement: nothing. Undefined where there is none. */
+export async function firstOpening(em: EntityManager): Promise<Opening | undefined> {
+  const sql = "select create_time from quota_logs order by operation_id limit 1";
+  const [first] = await em.execute<Row[]>(sql);
+  if (first === undefined) return undefined;
+  return { day: dayNumber(toMs(first["create_time"]) - ID_MARGIN_MS), liability: 0n };
+}
+
+/** By how much what users have changed from a day's begin to another's. */
+async function changeBetween(em: EntityManager, first: number, end: number): Promise<bigint> {
+  if (first >= end) return 0n;
+  const fromId = literal(idsFrom("op", dayStartMs(first)));
+  const endId = literal(idsFrom("op", dayStartMs(end) + ID_MARGIN_MS));
+  const [row] = await em.execute<Row[]>(
+    `select coalesce(sum(available_change + held_change), 0) as total from quota_logs
+      where operation_id >= ${fromId} and operation_id < ${endId}
+        and create_time >= ${momentText(first)} and create_time < ${momentText(end)}`,
+  );
+  return toBigInt(row!["total"]);
 }
 
 /** Counted back from what users have now: cheap for days that are not long ago. */

@@ -1,7 +1,8 @@
 /** Reports, made and kept: facts under one snapshot, the document by pure rules, one version in one transaction. */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { EntityManager, MikroORM } from "@mikro-orm/mysql";
 import { dayDocument } from "../billing/report/day-report.ts";
-import { dayNumber, dayText, type DayRange } from "../billing/report/days.ts";
+import { dayNumber, dayOf, dayText, type DayRange } from "../billing/report/days.ts";
 import { valueOf, type ReportDocument } from "../billing/report/document.ts";
 import { periodDocument, type StoredDay } from "../billing/report/period-report.ts";
 import {
@@ -14,7 +15,7 @@ import {
 import type { Command } from "../billing/quota/desk.ts";
 import type { Served } from "../billing/quota/teller.ts";
 import { cohortsOf } from "./cohorts.ts";
-import { gatherDay } from "./day-facts.ts";
+import { firstOpening, gatherDay, type Opening } from "./day-facts.ts";
 import { healthOf, tellWeek } from "./weekly-health.ts";
 import {
   changeOnce,
@@ -24,7 +25,7 @@ import {
   type Occasion,
 } from "./operation-rows.ts";
 import { readMoment } from "./quota-facts.ts";
-import { findDays, findNewest, insertReport, sha256Of } from "./report-rows.ts";
+import { findDays, findNewest, findNewestBefore, insertReport, sha256Of } from "./report-rows.ts";
 import { reading, snapshot } from "./transaction.ts";
 
 export interface ReportMakerOptions {
@@ -128,16 +129,17 @@ class Books implements ReportBooks {
   }
 
   async #day(day: number, nowMs: number): Promise<ReportDocument> {
-    const isOld = day < dayNumber(nowMs) - COUNTED_BACK_DAYS;
+    const today = dayNumber(nowMs);
+    const isOld = day < today - COUNTED_BACK_DAYS;
     const { orm } = this.#options;
-    const before = isOld ? await reading(orm, (em) => dayBefore(em, day)) : undefined;
-    return this.#gather(day, before && valueOf(before.document, "quota.liability"));
+    const opening = isOld ? await reading(orm, (em) => openingOf(em, day, today)) : undefined;
+    return this.#gather(day, opening);
   }
 
-  async #gather(day: number, openingLiability: bigint | undefined): Promise<ReportDocument> {
+  async #gather(day: number, opening: Opening | undefined): Promise<ReportDocument> {
     const { orm, vatBasisPoints } = this.#options;
-    const options = { vatBasisPoints, openingLiability };
-    return dayDocument(await snapshot(orm, (em) => gatherDay(em, day, options)));
+    const options = { vatBasisPoints, opening };
+    return dayDocument(await snapshot(orm, (em) => gatherDay(resting(em), day, options)));
   }
 
   /** A new version, or the newest where that says the same. */
@@ -176,6 +178,35 @@ class Books implements ReportBooks {
   }
 }
 
-async function dayBefore(em: EntityManager, day: number): Promise<StoredReport | undefined> {
-  return findNewest(em, { period: "DAILY", date: dayText(day - 1) });
+/**
+ * The nearest earlier day of which it is known what users had at its begin: the day after a kept report's, or the first
+ * of all. Undefined when it's nearer to count back from now.
+ */
+async function openingOf(
+  em: EntityManager,
+  day: number,
+  today: number,
+): Promise<Opening | undefined> {
+  const first = await firstOpening(em);
+  // Nothing had moved by then.
+  if (first === undefined || first.day >= day) return { day, liability: 0n };
+  const kept = await findNewestBefore(em, dayText(day));
+  const opening =
+    kept === undefined
+      ? first
+      : { day: dayOf(kept.date) + 1, liability: valueOf(kept.document, "quota.liability") };
+  return day - opening.day <= today - day ? opening : undefined;
+}
+
+/** Rests after each statement, as long as it took times this: quota is reserved meanwhile on the same two cores. */
+const REST = 1;
+
+function resting(em: EntityManager): EntityManager {
+  const execute = async (...words: Parameters<EntityManager["execute"]>): Promise<unknown> => {
+    const beganMs = performance.now();
+    const result: unknown = await em.execute(...words);
+    await sleep((performance.now() - beganMs) * REST);
+    return result;
+  };
+  return Object.create(em, { execute: { value: execute } }) as EntityManager;
 }

@@ -93,6 +93,18 @@ export async function findNewest(
   return row && readReport(row);
 }
 
+/** The newest version of the latest day before a date that has a report. */
+export async function findNewestBefore(
+  em: EntityManager,
+  date: string,
+): Promise<StoredReport | undefined> {
+  const [row] = await em.execute<Row[]>(
+    `select * from billing_reports where period = 'DAILY' and date < ${literal(date)}
+      order by date desc, version desc limit 1`,
+  );
+  return row && readReport(row);
+}
+
 /** The newest daily reports from a date to another, by date. */
 export async function findDays(
   em: EntityManager,

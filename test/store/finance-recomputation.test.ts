@@ -3,6 +3,7 @@
  * as the service's reports: every figure of every day of a seeded year, of its months and of its year, to the fen.
  */
 import assert from "node:assert/strict";
+import { DAY_MS } from "../../src/billing/clock.ts";
 import { createIdSource, type UserId } from "../../src/billing/id.ts";
 import type { ReportDocument } from "../../src/billing/report/document.ts";
 import type { ReportKey } from "../../src/billing/report/report.ts";
@@ -56,6 +57,31 @@ for (const flavour of flavours()) {
       for (const { date } of year.days) {
         assert.deepEqual(await dayInSql(year.sql, date, RATES), dayInTypeScript(books, date), date);
       }
+    });
+
+    it("are the same for any day alone, from whichever kept day what users had is counted on", async () => {
+      const preview = async (date: string, reader: RunningReports = reports) => {
+        const key = { period: "DAILY", date } as const;
+        const { document } = await reader.maker.generate({ ...command(key), validateOnly: true });
+        assert.deepEqual(flat(document!), dayInTypeScript(books, date), date);
+      };
+      const [first, , early, , , middle] = year.days.map(({ date }) => date);
+      const late = year.days.at(-3)!.date;
+      // Nothing is kept: from the first movement on, or back from now, whichever is nearer to a clock.
+      const orders = [first!, early!, middle!, late];
+      for (const date of orders) await preview(date);
+      const { orm, url } = year;
+      const shiftMs = Date.parse(`${late}T00:00:00+08:00`) + 10 * DAY_MS - Date.now();
+      const context = { ids: createIdSource(Math.random), timeOf: (ms: number) => ms + shiftMs };
+      const then = await openReports({ database: { url }, orm, context, ...RATES });
+      try {
+        for (const date of orders) await preview(date, then);
+      } finally {
+        await then.close();
+      }
+      // With a gap of days to the one that is kept.
+      await made({ period: "DAILY", date: early! });
+      for (const date of orders.filter((each) => each !== early)) await preview(date);
     });
 
     it("leave nothing over: balances move by what a day says, and tables add up to their figures", () => {
