@@ -51,20 +51,25 @@ export async function readMoment(em: EntityManager, context: DecisionTime): Prom
 export function operationsQuestion(
   tickets: readonly Ticket[],
 ): Question<Map<string, StoredOperation>> {
-  const keys = new Set<string>();
+  const inLog = new Set<string>();
+  const inOperations = new Set<string>();
   const wanted = new Set<string>();
   for (const { useCase, command } of tickets) {
     if (command.idempotencyKey === null) continue;
-    keys.add(command.idempotencyKey);
+    inLog.add(command.idempotencyKey);
+    if (useCase.alwaysLogged !== true) inOperations.add(command.idempotencyKey);
     wanted.add(operationKey(useCase.method, command.idempotencyKey));
   }
-  const list = keys.size === 0 ? "" : listSql(keys);
-  const queries = ["quota_logs", "operations"].map(
-    (table) => `select method, idempotency_key, user_id, content, answer from ${table}
-      where idempotency_key in (${list})`,
-  );
+  const places = [["quota_logs", inLog] as const, ["operations", inOperations] as const];
   return {
-    queries: keys.size === 0 ? [] : queries,
+    queries: places.flatMap(([table, keys]) =>
+      keys.size === 0
+        ? []
+        : [
+            `select method, idempotency_key, user_id, content, answer from ${table}
+              where idempotency_key in (${listSql(keys)})`,
+          ],
+    ),
     read(...tables) {
       const operations = new Map<string, StoredOperation>();
       for (const row of tables.flat()) {

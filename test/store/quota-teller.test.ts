@@ -213,11 +213,12 @@ for (const flavour of flavours()) {
     it("serves the others of a batch when one command can't be written", async () => {
       const good = await bank.member(10);
       const bad = await bank.member(10);
-      // A lot whose row says more than the user's balance: the posting would break the CHECK.
-      await bank.sql(`insert into operations values ('op_planted_${flavour}', 'ReserveQuota', 'planted', '${bad}', 'x', 'not json', '', now(3))`);
+      const { reservationId } = await bank.reserve(bad);
+      // What was stored for its key can't be read.
+      await bank.sql(`insert into operations values ('op_planted_${flavour}', 'ExtendReservation', 'planted', '${bad}', 'x', 'not json', '', now(3))`);
       const outcomes = await Promise.allSettled([
         bank.reserve(good),
-        bank.reserve(bad, { key: "planted" }),
+        bank.send(extendReservation, { reservationId, ttlMs: 3_600_000 }, { key: "planted" }),
         bank.reserve(good),
         bank.reserve(good),
       ]);

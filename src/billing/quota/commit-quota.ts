@@ -21,6 +21,7 @@ export interface CommitQuota {
  */
 export const commitQuota: UseCase<CommitQuota, ReservationAnswer> = {
   method: "CommitQuota",
+  alwaysLogged: true,
   needs: ({ reservationId }) => ({ reservationId }),
   content: ({ reservationId, actualAmount }) => ({
     reservation_id: reservationId,

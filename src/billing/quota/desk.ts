@@ -73,6 +73,8 @@ export interface Decision<Answer> {
 export interface UseCase<Input, Answer> {
   /** The RPC's name; idempotency keys are unique within it. */
   readonly method: string;
+  /** True: whenever it happens the log has a row of it, so its keys are looked for there alone. */
+  readonly alwaysLogged?: true;
   needs(input: Input): Needs;
   /**
    * The request's content, field by field under the names of the proto: what must be equal when a

@@ -37,6 +37,7 @@ export interface RefundQuotaAnswer {
  */
 export const refundQuota: UseCase<RefundQuota, RefundQuotaAnswer> = {
   method: "RefundQuota",
+  alwaysLogged: true,
   needs: ({ target }) =>
     "taskId" in target ? { taskId: target.taskId } : { reservationId: target.reservationId },
   content: ({ target, reason, failedStep, detail }) => ({

@@ -44,6 +44,7 @@ export interface BatchReserveQuotaAnswer {
  */
 export const reserveQuota: UseCase<ReserveQuota, ReservationAnswer> = {
   method: "ReserveQuota",
+  alwaysLogged: true,
   needs: ({ featureId }) => ({ featureIds: [featureId] }),
   content: (input) => ({
     user_id: input.userId,
@@ -62,6 +63,7 @@ export const reserveQuota: UseCase<ReserveQuota, ReservationAnswer> = {
 /** Holds all lines or none. Refused as ReserveQuota, by the first line that fails. */
 export const batchReserveQuota: UseCase<BatchReserveQuota, BatchReserveQuotaAnswer> = {
   method: "BatchReserveQuota",
+  alwaysLogged: true,
   needs: ({ lines }) => ({ featureIds: lines.map(({ featureId }) => featureId) }),
   content: (input) => ({
     user_id: input.userId,

@@ -247,6 +247,7 @@ function record(
   answer: string,
   writes: BatchWrites,
 ): void {
+  assert(!useCase.alwaysLogged || rows.length > 0, `each ${useCase.method} leaves a row in the log`);
   const operation: NewOperation = {
     operationId: facts.ids.next("op", facts.nowMs, account.user.userId) as OperationId,
     method: useCase.method,
